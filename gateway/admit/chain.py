@@ -1,0 +1,107 @@
+"""The rules for one mail and one recipient, in the order they are asked; the first hit decides (design 4).
+
+In: a `Case`. Out: a `Decision`. A rule neither logs nor writes. An import takes everything that can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.mail.envelope import Envelope, Via
+from gateway.mail.forum import Destination, Purpose
+from gateway.mail.message import Message
+from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
+
+HOPS_MAX = 50
+HEADER_MAX = 256 * 1024
+_BULK = frozenset({"bulk", "junk", "list"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged: one mail for one recipient."""
+
+    envelope: Envelope
+    message: Message
+    destination: Destination
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether it comes by a list that this forum mirrors."""
+        return bool(set(self.message.list_ids) & set(self.destination.forum.mirrors))
+
+
+Rule = Callable[[Case], Decision | None]
+
+
+def hops(case: Case) -> Decision | None:
+    """A mail that loops grows a Received field a turn (RFC 5321 section 6.3)."""
+    return Decision(Verdict.REFUSE, Reason.LOOP) if case.message.received_count > HOPS_MAX else None
+
+
+def header_size(case: Case) -> Decision | None:
+    return Decision(Verdict.REFUSE, Reason.HEADER_TOO_LARGE) if case.message.header_size > HEADER_MAX else None
+
+
+def bounce(case: Case) -> Decision | None:
+    """Kept for the bounce reader, never a post."""
+    return Decision(Verdict.DISCARD, Reason.BOUNCE) if case.destination.purpose is Purpose.BOUNCES else None
+
+
+def own_list(case: Case) -> Decision | None:
+    """Our own digest, sent back by a subscriber that is a list."""
+    own = case.destination.forum.list_id
+    return Decision(Verdict.DISCARD, Reason.OWN_LIST) if own in case.message.list_ids else None
+
+
+def automatic(case: Case) -> Decision | None:
+    """Bounces and responders (RFC 3834 section 2, RFC 5321 section 4.5.5)."""
+    is_automatic = case.envelope.reverse_path is None or case.message.auto_submitted not in ("", "no")
+    return Decision(Verdict.DISCARD, Reason.AUTOMATIC) if is_automatic else None
+
+
+def unreadable(case: Case) -> Decision | None:
+    return Decision(Verdict.HOLD, Reason.UNREADABLE) if case.message.is_unreadable else None
+
+
+def for_owner(case: Case) -> Decision | None:
+    return Decision(Verdict.HOLD, Reason.FOR_OWNER) if case.destination.purpose is Purpose.OWNER else None
+
+
+def digest_answer(case: Case) -> Decision | None:
+    return Decision(Verdict.HOLD, Reason.DIGEST_ANSWER) if case.destination.purpose is Purpose.DIGEST else None
+
+
+def other_list(case: Case) -> Decision | None:
+    is_other = bool(case.message.list_ids) and not case.is_mirrored
+    return Decision(Verdict.HOLD, Reason.OTHER_LIST) if is_other else None
+
+
+def bulk(case: Case) -> Decision | None:
+    is_bulk = case.message.precedence in _BULK and not case.is_mirrored
+    return Decision(Verdict.HOLD, Reason.BULK) if is_bulk else None
+
+
+LIVE: tuple[Rule, ...] = (
+    hops,
+    header_size,
+    bounce,
+    own_list,
+    automatic,
+    unreadable,
+    for_owner,
+    digest_answer,
+    other_list,
+    bulk,
+)
+IMPORT: tuple[Rule, ...] = (unreadable,)
+
+
+def decide(case: Case) -> Decision:
+    """The decision of the first rule that hits, or accept."""
+    for rule in IMPORT if case.envelope.via is Via.IMPORT else LIVE:
+        decision = rule(case)
+        if decision is not None:
+            return decision
+    return ACCEPTED

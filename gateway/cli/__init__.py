@@ -1,0 +1,60 @@
+"""The command line: arguments in, one flow call, words out. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli import digest, exchange, forum, held, member, run, thread
+from gateway.cli.common import DEFAULT_CONFIG, Context
+
+app = typer.Typer(
+    name="gateway",
+    help="A discussion by e-mail: mail in by SMTP, filed under the comment it answers, a threaded digest out.\n\n"
+    "Example: gateway forum add town@example.org --title 'Town talk' && gateway serve",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for part in (forum, member, digest, thread, held, exchange):
+    app.add_typer(part.app, name=part.NAME)
+run.add_to(app)
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="The configuration. Default: config/gateway.toml here, else built-in.", envvar="GATEWAY_CONFIG"),
+    ] = None,
+) -> None:
+    """Reads nothing yet: each command opens what it needs."""
+    if config is None and DEFAULT_CONFIG.is_file():
+        config = DEFAULT_CONFIG
+    ctx.obj = Context(config)
+
+
+def main() -> None:
+    """The entry of the program: an error that somebody can mend is one line and exit code 1."""
+    from gateway.exchange.archives import BadArchive
+    from gateway.exchange.seed import BadSeed
+    from gateway.settings import BadSettings
+    from gateway.store.engine import StoreTrouble
+    from gateway.store.roster import AlreadyThere
+
+    try:
+        app()
+    except (BadSettings, BadSeed, BadArchive, StoreTrouble, AlreadyThere) as error:
+        typer.echo(f"gateway: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        typer.echo(f"gateway: {error.filename or ''}: {error.strerror}".replace(": :", ":"), err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        # `gateway thread show X | head`: nobody listens any more, which is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

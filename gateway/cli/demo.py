@@ -1,0 +1,136 @@
+"""gateway demo: the seed page through the real thing, in a few seconds and without waiting: the clock is an argument."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import smtplib
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from random import Random
+
+import typer
+
+from gateway.cli.member import make_member
+from gateway.exchange.seed import Seed, read_seed, seed_mails, seed_members
+from gateway.house import House, data_folder
+from gateway.mail.forum import Forum
+from gateway.settings import SendTable, Settings, SmtpTable, StoreTable
+from gateway.store.roster import add_forum, add_members
+from gateway.store.shelf import list_threads
+
+SENDERS = 4
+TWICE = 7
+READERS = (("Europe/London", "html"), ("America/New_York", "html"), ("Asia/Tokyo", "plain"))
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until it is set."""
+
+    at: datetime
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def run_demo(keep: Path | None, database: str, with_text: bool) -> None:
+    """Runs it in `keep`, or in a folder under the system's temporary one, which stays for looking around."""
+    folder = keep or Path(tempfile.mkdtemp(prefix="gateway-demo-"))
+    if (folder / "gateway.db").exists() or (folder / "Maildir").exists():
+        typer.echo(f"gateway: {folder} holds a demo already: name another folder", err=True)
+        raise typer.Exit(2)
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    clock = Clock(datetime.combine(day, time(21), UTC))
+    settings = Settings(data=folder, smtp=SmtpTable(port=0), store=StoreTable(url=database or None), send=SendTable())
+    page = next(iter(sorted(data_folder("seeds").glob("*.txt"))))
+    seed = read_seed(page.read_text(encoding="utf-8"))
+    house = House(settings, clock)
+    try:
+        forum = _forum(house, seed)
+        mails = seed_mails(seed, str(forum.address), datetime.combine(day, time(8), UTC))
+        typer.echo(f"Read {page.name}: one article, {len(seed.comments)} comments.")
+        asyncio.run(_receive(house, mails))
+        with house.office() as office:
+            # Received and numbered in the evening, told at each reader's seven o'clock on the next morning.
+            house.tick(office)
+            clock.at = datetime.combine(day + timedelta(days=1), time(13), UTC)
+            house.tick(office)
+        _show(house, forum, folder, with_text)
+    finally:
+        house.close()
+
+
+def _forum(house: House, seed: Seed) -> Forum:
+    forum = Forum(id=house.new_id(), name="town", domain="example.org", title="Town Talk")
+    add_forum(house.store, forum)
+    readers = [
+        make_member(
+            forum,
+            f"reader.{zone.partition('/')[2].lower()}@example.org",
+            handle=zone.partition("/")[2].replace("_", " "),
+            badge="",
+            zone=zone,
+            hour=7,
+            form=form,
+            digest=True,
+        )
+        for zone, form in READERS
+    ]
+    add_members(house.store, [*seed_members(seed, forum, house.new_id), *readers])
+    return forum
+
+
+async def _receive(house: House, mails: Sequence[EmailMessage]) -> None:
+    """The server on a free port, and several clients that bring everything in no order, some of it twice."""
+    front = house.front_door()
+    await front.start()
+    port = next(iter(front.ports.values()))
+    batch = [*mails, *mails[::TWICE]]
+    Random(7).shuffle(batch)
+    shares = [batch[start::SENDERS] for start in range(SENDERS)]
+    with ThreadPoolExecutor(SENDERS) as pool:
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(pool, _send, port, share) for share in shares))
+    await front.drain()
+    typer.echo(f"Mailed {len(batch)} by SMTP to 127.0.0.1:{port}, shuffled, {len(batch) - len(mails)} of them twice.")
+
+
+def _send(port: int, mails: Sequence[EmailMessage]) -> None:
+    with smtplib.SMTP("127.0.0.1", port) as smtp:
+        for mail in mails:
+            smtp.send_message(mail)
+
+
+def _show(house: House, forum: Forum, folder: Path, with_text: bool) -> None:
+    with house.store.read() as db:
+        threads = list_threads(db, forum.id, 10)
+    typer.echo(f"Filed as {len(threads)} thread with {threads[0].posts} posts.")
+    maildir = house.settings.maildir
+    for part, name in (("plain", "digest.txt"), ("html", "digest.html")):
+        (folder / name).write_text(_part(maildir, part), encoding="utf-8")
+    if with_text:
+        typer.echo(f"\n{_part(maildir, 'plain')}")
+    typer.echo(
+        f"{len(list((maildir / 'new').iterdir()))} digests for readers in {', '.join(zone for zone, _ in READERS)}.\n"
+        f"  mail      {maildir}      neomutt -f {maildir}\n"
+        f"  HTML      {folder / 'digest.html'}      open it in a browser\n"
+        f"  text      {folder / 'digest.txt'}\n"
+        f"  database  {house.settings.database_url}"
+    )
+
+
+def _part(maildir: Path, subtype: str) -> str:
+    """A part of the first reader's digest, out of the mail as it was delivered."""
+    for file in sorted((maildir / "new").iterdir()):
+        mail = email.message_from_bytes(file.read_bytes(), policy=default)
+        body = mail.get_body((subtype,))
+        if body is not None and READERS[0][0].partition("/")[2].lower() in str(mail["Delivered-To"]):
+            return str(body.get_content())
+    raise FileNotFoundError(2, "no digest was delivered", str(maildir))

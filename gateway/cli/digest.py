@@ -1,0 +1,71 @@
+"""gateway digest: see what would be sent, send it now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import Context, ForumName, fail, the_forum
+
+NAME = "digest"
+app = typer.Typer(help="See what would be sent, or send it now.", no_args_is_help=True)
+
+
+@app.command()
+def preview(
+    ctx: typer.Context,
+    member: Annotated[str, typer.Argument(help="A member's address.")],
+    forum: ForumName = "",
+    html: Annotated[Path | None, typer.Option(help="Write the HTML part to this file as well.")] = None,
+) -> None:
+    """Shows the digest that a member would get now; nothing is sent and nothing remembered.
+
+    Example: gateway digest preview ann@example.org --html digest.html
+    """
+    from gateway.flow.publish import preview as flow_preview
+    from gateway.flow.publish import publish
+    from gateway.store.roster import list_members
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        found = [one for one in list_members(house.store, town.id) if str(one.address).casefold() == member.casefold()]
+        if not found:
+            raise fail(f"{member} is no member of {town.address}")
+        now = house.now()
+        publish(house.store, town, now, house.new_id)
+        rendering = flow_preview(house.store, town, found[0], now)
+    if rendering is None:
+        typer.echo(f"nothing new for {member}")
+        return
+    typer.echo(f"Subject: {rendering.subject}\n\n{rendering.text}", nl=False)
+    if html is not None:
+        html.write_text(rendering.html, encoding="utf-8")
+        typer.echo(f"HTML in {html}", err=True)
+
+
+@app.command()
+def send(ctx: typer.Context, forum: ForumName = "") -> None:
+    """Sends every member a digest of what is new, now instead of at their hour.
+
+    Example: gateway digest send --forum town
+    """
+    from gateway.flow.deliver import deliver
+    from gateway.flow.publish import publish, send_due
+    from gateway.store.ledger import count_waiting
+
+    obj: Context = ctx.obj
+    with obj.house() as house, house.office() as office:
+        town = the_forum(house, forum)
+        now = house.now()
+        publish(house.store, town, now, house.new_id)
+        queued = send_due(house.store, town, now, house.new_id, at_once=True)
+        sent = deliver(house.store, office, now)
+        with house.store.read() as db:
+            waiting = count_waiting(db)
+    if not (queued or sent or waiting):
+        typer.echo(f"nothing new in {town.address} for anybody")
+        return
+    typer.echo(f"{queued} queued, {sent} sent" + (f", {waiting} wait to be tried again" if waiting else ""))

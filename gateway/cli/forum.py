@@ -1,0 +1,62 @@
+"""gateway forum: make and list forums."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import AsJson, Context, fail, show
+
+NAME = "forum"
+app = typer.Typer(help="Make and list forums.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(help="NAME@DOMAIN; the name has at most 18 characters.")],
+    title: Annotated[str, typer.Option(help="What digests call it. Default: the name.")] = "",
+    mirror: Annotated[list[str] | None, typer.Option(help="List-Id of a list whose mail is posted here; repeatable.")] = None,
+) -> None:
+    """Makes a forum.
+
+    Example: gateway forum add town@example.org --title "Town talk"
+    """
+    from uuid_utils.compat import uuid7
+
+    from gateway.mail.address import parse_address
+    from gateway.mail.forum import Forum, bad_name
+    from gateway.store.roster import add_forum
+
+    parsed = parse_address(address.lower())
+    if parsed is None:
+        raise fail(f"{address!r} is not an address: NAME@DOMAIN", 2)
+    wrong = bad_name(parsed.local)
+    if wrong:
+        raise fail(f"the name {parsed.local!r} {wrong}", 2)
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        mirrors = tuple(one.strip().strip("<>").lower() for one in mirror or ())
+        add_forum(
+            house.store,
+            Forum(id=uuid7(), name=parsed.local, domain=parsed.domain, title=title or parsed.local, mirrors=mirrors),
+        )
+    typer.echo(f"forum {parsed} made: mail to it is posted")
+
+
+@app.command("list")
+def list_(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Lists the forums.
+
+    Example: gateway forum list --json
+    """
+    from gateway.store.roster import list_forums
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        rows = [
+            {"address": str(forum.address), "title": forum.title, "mirrors": list(forum.mirrors)}
+            for forum in list_forums(house.store)
+        ]
+    show(rows, ("address", "title"), as_json, "no forum yet: gateway forum add NAME@DOMAIN --title TITLE")

@@ -1,0 +1,158 @@
+"""gateway member: add, list and import members."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.common import AsJson, Context, ForumName, fail, show, the_forum
+
+if TYPE_CHECKING:
+    from gateway.mail.forum import Forum, Member
+
+NAME = "member"
+app = typer.Typer(help="Add, list and import members.", no_args_is_help=True)
+FORMS = ("html", "plain")
+
+
+def make_member(forum: Forum, address: str, *, handle: str, badge: str, zone: str, hour: int, form: str, digest: bool) -> Member:
+    """A member from words that somebody typed; ValueError says which is wrong."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    from uuid_utils.compat import uuid7
+
+    from gateway.mail.address import parse_address
+    from gateway.mail.forum import Member
+
+    parsed = parse_address(address)
+    if parsed is None:
+        raise ValueError(f"{address!r} is not an address")
+    try:
+        known = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{zone!r} is not a time zone; one is Europe/Paris") from None
+    if not 0 <= hour <= 23:
+        raise ValueError(f"hour {hour} is not within 0 to 23")
+    if form not in FORMS:
+        raise ValueError(f"form {form!r} is none of {', '.join(FORMS)}")
+    return Member(
+        id=uuid7(),
+        forum_id=forum.id,
+        address=parsed,
+        handle=handle,
+        badge=badge,
+        zone=known,
+        hour=hour,
+        form=form,
+        has_digest=digest,
+    )
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(help="The member's address; it is never shown to others.")],
+    handle: Annotated[str, typer.Option(help="The name that others see. Default: the part before the @.")] = "",
+    forum: ForumName = "",
+    zone: Annotated[str, typer.Option(help="IANA time zone, such as Europe/Paris.")] = "UTC",
+    hour: Annotated[int, typer.Option(help="Local hour of the daily digest.")] = 7,
+    form: Annotated[str, typer.Option(help="html (text and HTML) or plain.")] = "html",
+    badge: Annotated[str, typer.Option(help="For example 'Silver badge'.")] = "",
+    digest: Annotated[bool, typer.Option(help="Whether to mail the daily digest.")] = True,
+) -> None:
+    """Adds a member, who is told of what is posted from now on.
+
+    Example: gateway member add ann@example.org --handle Ann --zone Europe/Paris --hour 7
+    """
+    from gateway.store.roster import add_members
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        name = handle or address.partition("@")[0]
+        try:
+            member = make_member(town, address, handle=name, badge=badge, zone=zone, hour=hour, form=form, digest=digest)
+        except ValueError as error:
+            raise fail(str(error), 2) from None
+        added, _ = add_members(house.store, [member])
+    if not added:
+        raise fail(f"{address} is a member of {town.address} already")
+    typer.echo(f"{address} added to {town.address}" + (f", digest at {hour:02d}:00 {zone}" if digest else ", no digest"))
+
+
+@app.command("list")
+def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) -> None:
+    """Lists the members of a forum, with their addresses: for the operator's eyes.
+
+    Example: gateway member list --forum town
+    """
+    from gateway.store.roster import list_members
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        rows = [
+            {
+                "address": str(member.address),
+                "handle": member.handle,
+                "badge": member.badge,
+                "zone": member.zone.key,
+                "hour": member.hour,
+                "form": member.form,
+                "digest": member.has_digest,
+            }
+            for member in list_members(house.store, the_forum(house, forum).id)
+        ]
+    show(rows, ("address", "handle", "badge", "zone", "hour", "form", "digest"), as_json, "no member yet: gateway member add")
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a first line of names: address, handle, badge, zone, hour, form, digest.")
+    ],
+    forum: ForumName = "",
+) -> None:
+    """Adds the members of a CSV file: all of them, or none when a line is wrong.
+
+    Example: gateway member import members.csv --forum town
+    """
+    from gateway.store.roster import add_members
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        members = _read(file, town)
+        added, known = add_members(house.store, members)
+    typer.echo(f"{added} added to {town.address}" + (f", {len(known)} there already: {', '.join(known)}" if known else ""))
+
+
+def _read(file: Path, forum: Forum) -> list[Member]:
+    columns = {"address", "handle", "badge", "zone", "hour", "form", "digest"}
+    members = []
+    with file.open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        unknown = set(reader.fieldnames or ()) - columns
+        if unknown or "address" not in (reader.fieldnames or ()):
+            raise fail(f"{file}:1: the first line must name columns among {', '.join(sorted(columns))}, address at least", 2)
+        for row in reader:
+            given = {name: (value or "").strip() for name, value in row.items() if name in columns}
+            try:
+                members.append(
+                    make_member(
+                        forum,
+                        given["address"],
+                        handle=given.get("handle") or given["address"].partition("@")[0],
+                        badge=given.get("badge", ""),
+                        zone=given.get("zone") or "UTC",
+                        hour=int(given.get("hour") or 7),
+                        form=given.get("form") or "html",
+                        digest=given.get("digest", "").lower() not in ("no", "false", "0", "off"),
+                    )
+                )
+            except ValueError as error:
+                raise fail(f"{file}:{reader.line_num}: {error}", 2) from None
+    return members

@@ -1,0 +1,1 @@
+"""What is worth telling, and when is it due. Pure."""

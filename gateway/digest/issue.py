@@ -1,0 +1,67 @@
+"""An issue: what one digest tells, before anybody decides how it looks. `render` turns it into text and HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.mail.address import Address
+from gateway.mail.forum import Forum
+from gateway.mail.message import Attachment, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One post of an outline, in drawing order.
+
+    `number` is the path number ("3.1.2"; "" for the head of the thread), `depth` 0 for the head, 1 for a top-level
+    comment. `title` is as displayed and may be empty, so may `author` and the text. `at` is UTC. An entry that is not
+    `is_new` was in an earlier issue and is one line of context; `is_ghost` is a comment that has not arrived: it has
+    a number and children and nothing else. `has_siblings`: the thread branches here. `parent_author` is what "re NAME" says.
+    """
+
+    number: str
+    depth: int
+    marker: str = ""
+    msgid: str = ""
+    title: str = ""
+    author: str = ""
+    badge: str = ""
+    at: datetime | None = None
+    spans: tuple[Span, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    is_new: bool = True
+    is_ghost: bool = False
+    is_imposter: bool = False
+    has_siblings: bool = True
+    parent_author: str = ""
+    parent_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadPart:
+    """One thread of an issue: entries depth first, the head first; `new` and `total` count comments and article alike."""
+
+    title: str
+    entries: tuple[Entry, ...]
+    new: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """One digest for one range of posts of a forum; `since` and `until` are UTC instants of the period it covers."""
+
+    forum: Forum
+    number: int
+    since: datetime
+    until: datetime
+    threads: tuple[ThreadPart, ...]
+
+    @property
+    def new(self) -> int:
+        return sum(thread.new for thread in self.threads)
+
+    @property
+    def address(self) -> Address:
+        return self.forum.address

@@ -1,0 +1,104 @@
+"""From woven threads to an `Issue`: which entries are new, what stands before them as context, titles and bylines.
+
+In: for each thread the outline that `thread.weave` made, and its posts. Out: entries in drawing order. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.digest.issue import Entry, ThreadPart
+from gateway.mail.message import Attachment, Span
+from gateway.people.handles import Byline
+from gateway.thread.titles import display_title, without_tag
+from gateway.thread.weave import Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What an entry says of one post; `subject` as the mail had it."""
+
+    marker: str
+    msgid: str
+    subject: str
+    byline: Byline
+    date: datetime
+    is_imposter: bool
+    spans: tuple[Span, ...]
+    attachments: tuple[Attachment, ...]
+
+
+def outline_part(
+    places: Sequence[Place], tellings: Mapping[str, Telling], tag: str, new: Collection[str] | None = None
+) -> ThreadPart:
+    """One thread of an issue. `tellings` and `new` go by row id; `new` None tells the whole thread."""
+    subjects = [without_tag(tellings[p.row.id].subject, tag) if p.row.id in tellings else None for p in places]
+    shown = _shown(places, new)
+    entries = [_entry(index, places, subjects, tellings, new) for index in shown]
+    total = sum(1 for place in places if not place.row.is_ghost)
+    return ThreadPart(
+        title=_thread_title(subjects),
+        entries=tuple(entries),
+        new=total if new is None else sum(1 for place in places if place.row.id in new and not place.row.is_ghost),
+        total=total,
+    )
+
+
+def _thread_title(subjects: Sequence[str | None]) -> str:
+    """The article's Subject; where the article has not arrived, the earliest comment's."""
+    return next((subject for subject in subjects if subject), "")
+
+
+def _shown(places: Sequence[Place], new: Collection[str] | None) -> list[int]:
+    """New entries and their ancestors, in drawing order."""
+    if new is None:
+        return list(range(len(places)))
+    wanted: set[int] = set()
+    for index, place in enumerate(places):
+        at: int | None = index if place.row.id in new else None
+        while at is not None and at not in wanted:
+            wanted.add(at)
+            at = places[at].parent
+    return sorted(wanted)
+
+
+def _entry(
+    index: int,
+    places: Sequence[Place],
+    subjects: Sequence[str | None],
+    tellings: Mapping[str, Telling],
+    new: Collection[str] | None,
+) -> Entry:
+    place = places[index]
+    above = places[place.parent] if place.parent is not None else None
+    parent = tellings.get(above.row.id) if above is not None else None
+    common = {
+        "number": place.number,
+        "depth": place.depth,
+        "has_siblings": place.has_siblings,
+        "parent_author": parent.byline.name if parent else "",
+        "parent_number": above.number if above else "",
+    }
+    telling = tellings.get(place.row.id)
+    if telling is None:
+        return Entry(**common, is_ghost=True)  # type: ignore[arg-type]
+    is_new = new is None or place.row.id in new
+    subject = subjects[index] or ""
+    title = subject
+    if place.parent is not None:
+        title = display_title(subject, parent=subjects[place.parent], article=subjects[0], is_top_level=place.depth == 1)
+    return Entry(
+        **common,  # type: ignore[arg-type]
+        marker=telling.marker,
+        msgid=telling.msgid,
+        title=title,
+        author=telling.byline.name,
+        badge=telling.byline.badge,
+        at=telling.date,
+        spans=telling.spans if is_new else (),
+        attachments=telling.attachments if is_new else (),
+        is_new=is_new,
+        is_imposter=telling.is_imposter,
+    )

@@ -1,0 +1,99 @@
+"""Rebuilds all that is derived from the facts (design 11), and repairs what differs. On a sound store it changes nothing.
+
+In: the raw mail of a forum and the decisions about it. Out: how many rows had to be changed. Every mail is read again; the
+forest comes from its definition (`thread.forest`), not from increments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.flow.reading import Reader
+from gateway.mail.envelope import Raw
+from gateway.mail.forum import Forum
+from gateway.mail.message import Message
+from gateway.mail.verdict import Verdict
+from gateway.parse.message import is_ordinary, parse_message
+from gateway.store import derived, shelf
+from gateway.store.engine import Store
+from gateway.store.keep import attachments_to_json, marker_digits, spans_to_json
+from gateway.thread.forest import Forest, Node, claims_of, effective_date, forest
+
+PAGE = 200
+
+
+def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Callable[[int], None] = lambda done: None) -> int:
+    """Makes the derived columns of `forum` anew; returns the number of rows that were wrong."""
+    wanted: dict[UUID, dict[str, Any]] = {}
+    seniority: dict[UUID, tuple[datetime, bytes]] = {}
+    chains: dict[UUID, tuple[str, ...]] = {}
+    for mail, message in _accepted(store, forum, progress):
+        wanted[mail.id] = _row(mail, message)
+        seniority[mail.id] = (mail.received_at, message.content_hash)
+        chains[mail.id] = message.ancestors
+    firsts = _firsts(wanted, seniority)
+    nodes = [Node(msgid, chains[mail_id], wanted[mail_id]["date"]) for msgid, mail_id in firsts.items()]
+    woven = forest(nodes)
+    for mail_id, row in wanted.items():
+        row["is_imposter"] = firsts[row["msgid"]] != mail_id
+        row["parent"] = row["msgid"] if row["is_imposter"] else woven.parents[row["msgid"]]
+    claims = {claim for node in nodes for claim in claims_of(node, firsts)}
+    with store.write() as db:
+        changed = derived.repair_posts(db, forum.id, wanted, new_id)
+        changed += derived.repair_claims(db, forum.id, claims)
+        changed += derived.repair_ghosts(db, forum.id, _ghosts(woven, claims), new_id)
+        changed += derived.repair_threads(db, forum.id, woven.threads(), new_id)
+    return changed
+
+
+def _accepted(store: Store, forum: Forum, progress: Callable[[int], None]) -> Iterator[tuple[shelf.Mail, Message]]:
+    reader = Reader()
+    try:
+        with store.read() as db:
+            mails = [mail for mail in shelf.iterate_mails(db, forum.id) if mail.verdict == Verdict.ACCEPT]
+        for start in range(0, len(mails), PAGE):
+            page = mails[start : start + PAGE]
+            with store.read() as db:
+                raws = [Raw.of(shelf.raw_of(db, forum.id, mail.id)) for mail in page]
+            for mail, raw in zip(page, raws, strict=True):
+                yield mail, parse_message(raw.read()) if is_ordinary(raw) else reader.read(raw)
+            progress(start + len(page))
+    finally:
+        reader.close()
+
+
+def _row(mail: shelf.Mail, message: Message) -> dict[str, Any]:
+    return {
+        "msgid": message.msgid,
+        "marker": marker_digits(message.msgid, message.content_hash, 0),
+        "date": effective_date(message.date, mail.received_at),
+        "author_name": message.author_name,
+        "author_key": message.author_address.key if message.author_address else "",
+        "subject": message.subject,
+        "spans": spans_to_json(message.spans),
+        "attachments": attachments_to_json(message.attachments),
+    }
+
+
+def _firsts(wanted: dict[UUID, dict[str, Any]], seniority: dict[UUID, tuple[datetime, bytes]]) -> dict[str, UUID]:
+    """Of the mails with one msgid the first, whose headers count; the others are imposters (rule 6)."""
+    firsts: dict[str, UUID] = {}
+    for mail_id, row in wanted.items():
+        other = firsts.get(row["msgid"])
+        if other is None or seniority[mail_id] < seniority[other]:
+            firsts[row["msgid"]] = mail_id
+    return firsts
+
+
+def _ghosts(woven: Forest, claims: set[Any]) -> dict[str, dict[str, Any]]:
+    best: dict[str, Any] = {}
+    for claim in claims:
+        if claim.ghost not in best or claim.key < best[claim.ghost].key:
+            best[claim.ghost] = claim
+    return {
+        ghost: {"parent": woven.parents[ghost], "date": date, "claimant": best[ghost].claimant}
+        for ghost, date in woven.ghosts.items()
+    }

@@ -1,0 +1,78 @@
+"""Forums, members and the addresses of a forum."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from gateway.mail.address import Address
+
+NAME_MAX = 18
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
+_RESERVED = frozenset({"postmaster", "abuse", "mailer-daemon"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forum:
+    """A discussion and its address. `mirrors` are the List-Ids of lists whose mail is posted here as if sent to us."""
+
+    id: UUID
+    name: str
+    domain: str
+    title: str
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> Address:
+        return Address(self.name, self.domain)
+
+    @property
+    def list_id(self) -> str:
+        """RFC 2919, without angle brackets."""
+        return f"{self.name}.{self.domain}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A reader and author. `badge` is data of the member for now; `hour` is the local hour of the daily digest (0-23)."""
+
+    id: UUID
+    forum_id: UUID
+    address: Address
+    handle: str
+    badge: str
+    zone: ZoneInfo
+    hour: int
+    form: str
+    has_digest: bool
+
+
+class Purpose(StrEnum):
+    """What an address of a forum is for (design 3)."""
+
+    POST = "post"
+    DIGEST = "digest"
+    BOUNCES = "bounces"
+    OWNER = "owner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """What a forward-path of ours stands for."""
+
+    address: Address
+    forum: Forum
+    purpose: Purpose
+    token: str = ""
+
+
+def bad_name(name: str) -> str:
+    """What is wrong with a forum's name, "" when nothing is: every address of the forum must keep to 64 octets."""
+    if len(name) > NAME_MAX:
+        return f"has more than {NAME_MAX} characters"
+    if not _NAME.match(name):
+        return "may hold a-z, 0-9, '-' and '.', and begins and ends with a letter or digit"
+    return "is reserved" if name in _RESERVED else ""

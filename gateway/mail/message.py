@@ -1,0 +1,65 @@
+"""What was read from raw: header fields that decide something, and the body as spans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.mail.address import Address
+
+
+class SpanKind(StrEnum):
+    """What a stretch of the body is; only display drops any of them."""
+
+    TEXT = "text"
+    QUOTE = "quote"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whole lines of one kind, joined by LF, without a last LF. `depth` counts the ">" of a quote, which are cut off."""
+
+    kind: SpanKind
+    text: str
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a mail: known by its hash; the bytes stay where they are, at `start`..`end` of raw (encoded)."""
+
+    sha256: str
+    name: str
+    type: str
+    size: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One mail, read. Text fields hold no control characters but LF and TAB (in spans), no lone surrogates, no NUL.
+
+    `msgid` has no angle brackets and is derived from `content_hash` when the mail had none. `content_hash` is 32 bytes
+    (design: same mail by two ways, same hash). `ancestors` come nearest first, cleaned, each once, never `msgid`
+    itself (`parse.references` holds the policy). `date` is None when the Date field is missing or unreadable.
+    """
+
+    msgid: str
+    content_hash: bytes
+    author_name: str
+    author_address: Address | None
+    subject: str
+    date: datetime | None
+    ancestors: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    list_ids: tuple[str, ...] = ()
+    auto_submitted: str = ""
+    precedence: str = ""
+    received_count: int = 0
+    header_size: int = 0
+    is_unreadable: bool = False
+    defects: tuple[str, ...] = ()

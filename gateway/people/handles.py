@@ -1,0 +1,25 @@
+"""What a digest shows as the author of a post (design 7): the member's handle and badge, else the name the mail gave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.mail.forum import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Byline:
+    """`name` may be empty: two authors of the model page have none."""
+
+    name: str
+    badge: str = ""
+
+
+def byline(author_name: str, address_key: str, members: Mapping[str, Member]) -> Byline:
+    """The byline of a post; `members` maps address keys to members of its forum. An "@" never gets out."""
+    member = members.get(address_key)
+    if member is not None:
+        return Byline(member.handle, member.badge)
+    name, at, _ = author_name.partition("@")
+    return Byline(name.strip() if at else author_name)

@@ -1,0 +1,76 @@
+"""From the spans of a post to blocks: paragraphs of new text or of a quote, with their lines. Both parts of a letter
+are made from the same blocks.
+
+In: `Span`s as parse made them. Out: `Block`s without blank lines and without signatures. A paragraph is prose when its
+lines were broken by a mail program: it may flow again. Verse, lists, tables and code keep their lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from gateway.mail.message import Span, SpanKind
+
+# A program breaks lines near column 72; a poet, a list and a table break them sooner.
+PROSE_MIN = 45
+QUOTE_MAX = 5
+
+# C0 and C1 without LF; line and paragraph separators; marks that turn the direction of other people's lines; halves of
+# a pair, which no encoding takes.
+_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
+_PARAGRAPH = re.compile(r"\n{2,}")
+_KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789")
+
+
+class Block(NamedTuple):
+    """Lines without blank ones; `depth` 0 is new text, more is a quote."""
+
+    depth: int
+    is_prose: bool
+    lines: list[str]
+
+
+def split_blocks(spans: Iterable[Span]) -> list[Block]:
+    """The blocks to show, in order. Signatures are left out."""
+    blocks: list[Block] = []
+    for span in spans:
+        if span.kind is SpanKind.SIGNATURE:
+            continue
+        depth = min(max(span.depth, 1), QUOTE_MAX) if span.kind is SpanKind.QUOTE else 0
+        for paragraph in _paragraphs(span.text):
+            lines = paragraph.split("\n")
+            blocks.append(Block(depth, _is_prose(lines), lines))
+    return blocks
+
+
+def clean(text: str) -> str:
+    """`text` without control characters but LF; tabs become spaces."""
+    if text.isprintable() or text.replace("\n", "").isprintable():
+        return text
+    if not _UNPRINTABLE.search(text):
+        return text
+    return _UNPRINTABLE.sub("", text.expandtabs(8) if "\t" in text else text)
+
+
+def one_line(text: str) -> str:
+    """`text` cleaned, with every run of white space as one space."""
+    if text.isprintable() and "  " not in text:
+        return text.strip(" ")
+    return clean(" ".join(text.split()))
+
+
+def _paragraphs(text: str) -> list[str]:
+    text = clean(text).strip("\n")
+    if " \n" in text:
+        text = "\n".join(map(str.rstrip, text.split("\n")))
+    if not text or text.isspace():
+        return []
+    return _PARAGRAPH.split(text) if "\n\n" in text else [text]
+
+
+def _is_prose(lines: list[str]) -> bool:
+    if len(lines) == 1:
+        return not lines[0].startswith(" ")
+    return min(map(len, lines[:-1])) >= PROSE_MIN and _KEEPS_LINES.isdisjoint([line[:1] for line in lines])

@@ -1,0 +1,50 @@
+"""mailto links (RFC 6068): how a reader answers one comment from a digest, and how List-* fields name addresses.
+
+In: one of our own addresses and text that strangers wrote. Out: an ASCII link in which nothing but unreserved
+characters (RFC 3986 section 2.3) is bare, so that no title can add a second field or a second recipient.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from string import ascii_letters, digits
+
+from gateway.mail.address import Address
+
+_UNRESERVED = frozenset(f"{ascii_letters}{digits}-._~")
+_BYTES = [chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
+_RESERVED = re.compile(r"[^A-Za-z0-9._~-]")
+
+
+def mailto(address: Address, *, subject: str = "", in_reply_to: str = "", body: str = "") -> str:
+    """The link that opens a new mail to `address`; `in_reply_to` is a msgid without angle brackets. Empty fields are left out."""
+    link = _target(address)
+    mark = "?"
+    if in_reply_to:
+        link += f"{mark}In-Reply-To=%3C{percent(in_reply_to)}%3E"
+        mark = "&"
+    if subject:
+        link += f"{mark}Subject={_subject(subject)}"
+        mark = "&"
+    if body:
+        link += f"{mark}Body={percent(body.replace(chr(10), chr(13) + chr(10)))}"
+    return link
+
+
+# All answers of a digest go to one address, and most comments of a thread share a subject.
+@lru_cache(maxsize=64)
+def _target(address: Address) -> str:
+    return f"mailto:{percent(address.local)}@{percent(address.domain)}"
+
+
+@lru_cache(maxsize=256)
+def _subject(text: str) -> str:
+    return percent(text)
+
+
+def percent(text: str) -> str:
+    """`text` percent-encoded as UTF-8; a lone surrogate becomes a question mark."""
+    if text.isascii():
+        return _RESERVED.sub(lambda match: _BYTES[ord(match[0])], text)
+    return "".join([_BYTES[byte] for byte in text.encode("utf-8", "replace")])

@@ -1,0 +1,76 @@
+"""HTML that is made in Python: the only module that may call text safe.
+
+In: blocks and other plain text of strangers, and styles of ours. Out: `Markup` in which every stranger's character went
+through `escape`; links are made for bare http and https addresses only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from markupsafe import Markup, escape
+
+from gateway.render.blocks import Block
+from gateway.render.styles import Styles
+from gateway.render.wrap import wrap
+
+# Lines of the page, so that mail can carry it as it stands (RFC 5322 section 2.1.1).
+SOURCE_LINE = 400
+_LINK = re.compile(r"https?://[^\s<>\"\x00-\x20]+", re.IGNORECASE)
+_LEADING = re.compile(r"^ +", re.MULTILINE)
+_TRAILING = ".,;:!?'*_]}"
+
+
+class Typesetter:
+    """Sets blocks as paragraphs and quotes, in the styles of one sheet."""
+
+    def __init__(self, styles: Styles) -> None:
+        self._paragraph = f"<p{_attribute(styles.of('p'))}>"
+        self._quote = f'<blockquote class="quote"{_attribute(styles.of("blockquote", "quote"))}>'
+        self._link = f'<a class="link"{_attribute(styles.of("a", "link"))} href="'
+        self.sheet = Markup(styles.sheet)  # our own file, and CSS is not escaped in a style element
+
+    def body(self, blocks: Iterable[Block]) -> Markup:
+        """Paragraphs, with quotes nested as deep as they were."""
+        pieces: list[str] = []
+        open_quotes = 0
+        for depth, is_prose, lines in blocks:
+            if depth != open_quotes:
+                pieces.append("</blockquote>" * (open_quotes - depth) + self._quote * (depth - open_quotes))
+                open_quotes = depth
+            pieces.append(self._paragraph)
+            pieces.append(self._lines("\n".join(lines), is_prose))
+            pieces.append("</p>\n")
+        pieces.append("</blockquote>" * open_quotes)
+        return Markup("".join(pieces))
+
+    def _lines(self, text: str, is_prose: bool) -> str:
+        if is_prose:
+            if len(text) > SOURCE_LINE and max(map(len, text.split("\n"))) > SOURCE_LINE:
+                text = "\n".join(wrap(text.replace("\n", " "), SOURCE_LINE))
+            return self._linked(text) if "://" in text else str(escape(text))
+        html = self._linked(text) if "://" in text else str(escape(text))
+        if "\n " in html or html.startswith(" "):
+            html = _LEADING.sub(lambda spaces: "\u00a0" * len(spaces[0]), html)
+        return html.replace("\n", "<br>\n")
+
+    def _linked(self, text: str) -> str:
+        pieces: list[str] = []
+        end = 0
+        for match in _LINK.finditer(text):
+            url = _trim(match[0])
+            safe = str(escape(url))
+            pieces += (str(escape(text[end : match.start()])), self._link, safe, '">', safe, "</a>")
+            end = match.start() + len(url)
+        pieces.append(str(escape(text[end:])))
+        return "".join(pieces)
+
+
+def _trim(url: str) -> str:
+    # "(see http://a.example/b)." ends before the bracket; "http://a.example/b_(c)" does not.
+    return url.rstrip(_TRAILING if "(" in url else _TRAILING + ")")
+
+
+def _attribute(style: str) -> str:
+    return f' style="{style}"' if style else ""

@@ -1,0 +1,145 @@
+"""From an outline to rows: what each entry says, as ready strings, before text or HTML is made of it.
+
+In: a `ThreadPart` (digest). Out: one `Row` for each entry, in order, with the level at which it is drawn (design 8.2:
+one level more only where the thread branches, at most six; deeper ones say whom they answer), its blocks, its date in
+the reader's zone and the link that answers it. Templates get strings only, so that their loops stay short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from gateway.digest.issue import Entry, ThreadPart
+from gateway.mail.address import Address
+from gateway.mail.message import Attachment, SpanKind
+from gateway.render.blocks import Block, one_line, split_blocks
+from gateway.render.dates import both_dates
+from gateway.render.links import mailto
+from gateway.render.wrap import clip
+
+LEVEL_MAX = 6
+NO_NAME = "(no name)"
+GHOST = "a comment that has not arrived"
+GHOST_HEAD = "an article that has not arrived"
+IMPOSTER = "Another text under a Message-ID that was used before."
+TITLE_MAX = 76
+EXCERPT = 60
+_METALS = ("gold", "silver", "bronze")
+_UNITS = ("bytes", "KB", "MB", "GB", "TB")
+
+
+class Row(NamedTuple):
+    """One entry. `label` is what contents and context lines call it: the title, or the first words;
+    `metal` is the look of the badge."""
+
+    entry: Entry
+    level: int
+    title: str
+    label: str
+    author: str
+    badge: str
+    metal: str
+    marker: str
+    date: str
+    field_date: str
+    answers: str
+    blocks: list[Block]
+    files: list[str]
+    link: str
+
+
+def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None) -> list[Row]:
+    """The rows of a thread; without an `address` nothing can be answered and there are no links."""
+    rows: list[Row] = []
+    head = one_line(part.title)
+    levels = Levels()
+    for entry in part.entries:
+        level, is_capped = levels.next(entry)
+        title = one_line(entry.title)
+        blocks = split_blocks(entry.spans) if entry.is_new else []
+        field_date, date = both_dates(entry.at, zone) if entry.at else ("", "")
+        badge, metal = _badge(entry.badge) if entry.badge else ("", "")
+        rows.append(
+            Row(
+                entry=entry,
+                level=level,
+                title=title,
+                label=title or _label(entry, head),
+                author=one_line(entry.author) or ("" if entry.is_ghost else NO_NAME),
+                badge=badge,
+                metal=metal,
+                marker=f"[#{one_line(entry.marker)}]" if entry.marker else "",
+                date=date,
+                field_date=field_date,
+                answers=_answers(entry) if is_capped else "",
+                blocks=blocks,
+                files=[_file(file) for file in entry.attachments] if entry.is_new else [],
+                link=_link(entry, title or head, address),
+            )
+        )
+    return rows
+
+
+class Levels:
+    """Where each entry is drawn, given in order: the level of its parent, and one more where the thread branches."""
+
+    def __init__(self) -> None:
+        self._open: list[int] = []
+
+    def next(self, entry: Entry) -> tuple[int, bool]:
+        """Its level, and whether it would have been deeper than we draw."""
+        depth = entry.depth
+        if depth <= 1:
+            self._open = [0] * (depth + 1)
+            return 0, False
+        del self._open[depth:]
+        wanted = (self._open[-1] if self._open else 0) + entry.has_siblings
+        self._open += [wanted] * (depth + 1 - len(self._open))
+        return min(wanted, LEVEL_MAX), wanted > LEVEL_MAX
+
+
+def contents(rows: list[Row], most: int) -> Iterator[Row]:
+    """What the table of contents lists of a thread: its new top-level comments, unless they are more than `most`."""
+    top = [row for row in rows if row.entry.depth == 1 and not row.entry.is_ghost]
+    return iter(top if len(top) <= most else ())
+
+
+def _label(entry: Entry, head: str) -> str:
+    if entry.is_ghost:
+        return GHOST if entry.depth else GHOST_HEAD
+    if not entry.depth:
+        return head
+    if entry.depth > 1 and entry.is_new:
+        return ""
+    for span in entry.spans:
+        if span.kind is SpanKind.TEXT and (words := one_line(span.text[: 8 * EXCERPT])):
+            return clip(words, EXCERPT)
+    return ""
+
+
+def _badge(text: str) -> tuple[str, str]:
+    badge = one_line(text)
+    metal = badge.partition(" ")[0].lower()
+    return (f"{metal.capitalize()} badge", metal) if metal in _METALS else (badge, "")
+
+
+def _answers(entry: Entry) -> str:
+    return one_line(entry.parent_author) or one_line(entry.parent_number) or NO_NAME
+
+
+def _link(entry: Entry, title: str, address: Address | None) -> str:
+    if address is None or entry.is_ghost or not entry.msgid:
+        return ""
+    subject = title if title[:3].lower() == "re:" else f"Re: {title}"
+    return mailto(address, subject=clip(subject, TITLE_MAX), in_reply_to=one_line(entry.msgid))
+
+
+def _file(file: Attachment) -> str:
+    size = float(max(file.size, 0))
+    unit = 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size /= 1000
+        unit += 1
+    return f"{one_line(file.name) or 'file without a name'} ({one_line(file.type)}, {size:.3g} {_UNITS[unit]})"

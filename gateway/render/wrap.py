@@ -1,0 +1,117 @@
+"""Lines of at most so many columns, for the text part of a letter and for a terminal.
+
+In: lines that strangers wrote. Out: lines that fit, except for a link, which is never broken. A line that fits is not
+touched. East Asian wide characters (Unicode TR 11) take two columns and may be parted anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from unicodedata import combining, east_asian_width
+
+_WIDE = re.compile(
+    "[\u1100-\u115f\u231a-\u23ff\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
+    "\U0001f000-\U0001faff\U00020000-\U0003fffd]"
+)
+_LINK = re.compile(r"(?:https?|ftp|mailto|news|file):|www\.", re.IGNORECASE)
+
+
+def columns(text: str) -> int:
+    """How many columns a terminal gives to one line."""
+    return sum(map(_width, text)) if has_wide(text) else len(text)
+
+
+def has_wide(text: str) -> bool:
+    """Whether any character takes two columns."""
+    return not text.isascii() and _WIDE.search(text) is not None
+
+
+def set_lines(lines: list[str], width: int, *, may_flow: bool) -> list[str]:
+    """The lines as they are when all fit; else broken one by one, or flowing anew, which looks less like a comb."""
+    longest = max(map(len, lines))
+    if longest * 2 <= width:
+        return lines
+    is_wide = has_wide("".join(lines))
+    if longest <= width and not (is_wide and max(map(columns, lines)) > width):
+        return lines
+    if may_flow:
+        text = " ".join(" ".join(lines).split())
+        return _wrap_wide(text, width) if is_wide else _wrap_narrow(text, width)
+    return [piece for line in lines for piece in (wrap(line, width) if columns(line) > width else [line])]
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """One line as several of at most `width` columns, filled from the left; a word too wide is cut unless it is a link."""
+    return _wrap_wide(text, width) if has_wide(text) else _wrap_narrow(text, width)
+
+
+def _wrap_narrow(text: str, width: int) -> list[str]:
+    lines = _filler(width).findall(text)
+    # One expression sets ordinary text; what it had to skip, such as a word wider than the line, takes the long way.
+    if " ".join(lines) == text:
+        return lines
+    lines = []
+    start, end = 0, len(text)
+    while end - start > width:
+        cut = text.rfind(" ", start, start + width + 1)
+        if cut <= start:
+            cut = _end_of_word(text, start, width)
+        lines.append(text[start:cut])
+        start = cut
+        while start < end and text[start] == " ":
+            start += 1
+    if start < end:
+        lines.append(text[start:])
+    return lines
+
+
+@lru_cache(maxsize=64)
+def _filler(width: int) -> re.Pattern[str]:
+    return re.compile(rf"(\S.{{0,{width - 1}}})(?: |\Z)")
+
+
+def clip(text: str, width: int) -> str:
+    """`text` on one line of at most `width` columns, with an ellipsis where it was cut."""
+    if len(text) * 2 <= width or columns(text) <= width:
+        return text
+    used = 1
+    for place, char in enumerate(text):
+        used += _width(char)
+        if used > width:
+            return text[:place].rstrip() + "…"
+    return text
+
+
+def _end_of_word(text: str, start: int, width: int) -> int:
+    space = text.find(" ", start + width)
+    end = len(text) if space < 0 else space
+    return end if _LINK.search(text, start, start + width) else start + width
+
+
+def _wrap_wide(text: str, width: int) -> list[str]:
+    lines: list[str] = []
+    start, used, chance = 0, 0, 0
+    for place, char in enumerate(text):
+        step = _width(char)
+        if step == 2 or char == " ":
+            chance = place
+        if used + step > width and place > start:
+            in_link = chance <= start and _LINK.search(text, start, place) is not None
+            if not in_link:
+                cut = chance if chance > start else place
+                lines.append(text[start:cut].rstrip(" "))
+                start = cut + (text[cut] == " ")
+                used = sum(map(_width, text[start:place])) if start < place else 0
+        used += step
+        if step == 2:
+            chance = place + 1
+    if start < len(text):
+        lines.append(text[start:])
+    return lines
+
+
+def _width(char: str) -> int:
+    if char.isascii():
+        return 1
+    return 0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1

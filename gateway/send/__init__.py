@@ -1,0 +1,1 @@
+"""Back door: couriers take a serialised letter to where it goes, and say what became of it."""

@@ -1,0 +1,163 @@
+"""config/gateway.toml and the environment -> one frozen, validated value.
+
+In: the path of a TOML file, or none for the defaults; `GATEWAY_SMTP__PORT=2525` and the like win over the file. Out:
+`Settings`. A wrong or unknown key stops the start: `BadSettings` names file, line, table and key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from gateway.mail.address import is_domain
+from gateway.smtp.limits import Limits
+
+
+class BadSettings(Exception):
+    """The configuration is wrong; the text says where and how."""
+
+    temporary = False
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+if TYPE_CHECKING:
+    LimitsTable = BaseModel
+else:
+    # One key for each field of `smtp.limits.Limits`, which describes and declares them.
+    LimitsTable = create_model(
+        "LimitsTable",
+        __base__=_Table,
+        **{
+            field.name: (get_type_hints(Limits)[field.name], Field(default=field.default, ge=0))
+            for field in dataclasses.fields(Limits)
+        },
+    )
+
+
+class SmtpTable(_Table):
+    host: str = "127.0.0.1"
+    port: int = Field(default=2525, ge=0, le=65535)
+    hostname: str = "localhost"
+    lmtp_port: int | None = Field(default=None, ge=0, le=65535)
+    lmtp_socket: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    limits: LimitsTable = Field(default_factory=LimitsTable)
+
+    @field_validator("hostname")
+    @classmethod
+    def _is_domain(cls, value: str) -> str:
+        if not (value.isascii() and is_domain(value)):
+            raise ValueError("must be a domain name")
+        return value
+
+    @model_validator(mode="after")
+    def _pairs(self) -> SmtpTable:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.lmtp_port is not None and self.lmtp_socket is not None:
+            raise ValueError("lmtp_port and lmtp_socket exclude each other")
+        return self
+
+    def as_limits(self) -> Limits:
+        return Limits(**self.limits.model_dump())
+
+
+class StoreTable(_Table):
+    url: str | None = None
+
+
+class DigestTable(_Table):
+    tick: float = Field(default=5.0, gt=0)
+
+
+class SendTable(_Table):
+    courier: Literal["maildir", "relay"] = "maildir"
+    maildir: Path | None = None
+    relay_host: str = "127.0.0.1"
+    relay_port: int = Field(default=25, ge=1, le=65535)
+    relay_tls: Literal["none", "starttls", "implicit"] = "none"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; relative paths start at the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATEWAY_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+
+    data: Path = Path("var")
+    smtp: SmtpTable = SmtpTable()
+    store: StoreTable = StoreTable()
+    digest: DigestTable = DigestTable()
+    send: SendTable = SendTable()
+
+    @property
+    def database_url(self) -> str:
+        return self.store.url or f"sqlite:///{self.data / 'gateway.db'}"
+
+    @property
+    def maildir(self) -> Path:
+        return self.send.maildir or self.data / "Maildir"
+
+
+def load_settings(path: Path | None) -> Settings:
+    """The settings in the file at `path` (None: the defaults) and in the environment. Raises BadSettings."""
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            files = () if path is None else (TomlConfigSettingsSource(settings_cls, toml_file=path),)
+            return (init_settings, env_settings, *files)
+
+    text = ""
+    try:
+        if path is not None:
+            text = path.read_text(encoding="utf-8")
+            tomllib.loads(text)
+        return Loaded()
+    except OSError as error:
+        raise BadSettings(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise BadSettings("\n".join(_complaint(path, text, one) for one in error.errors())) from None
+
+
+def _complaint(path: Path | None, text: str, error: Any) -> str:
+    keys = [str(key) for key in error["loc"]]
+    line = _line_of(text, keys)
+    where = f"{path}:{line}" if path is not None and line else "environment" if path is None or not line else str(path)
+    reason = "there is no such key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
+    return f"{where}: {'.'.join(keys)}: {reason[:1].lower()}{reason[1:]}"
+
+
+def _line_of(text: str, keys: list[str]) -> int | None:
+    """The line where a key stands, by a plain scan: its table, then the key; the table's line when it names no key."""
+    table, found = "", None
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        if bare.startswith("[") and not bare.startswith("[["):
+            table = bare.strip("[] \t").split("]")[0]
+            if table == ".".join(keys):
+                found = number
+        elif "=" in bare and not bare.startswith("#"):
+            name = bare.split("=")[0].strip().strip("\"'")
+            if [*(table.split(".") if table else []), *name.split(".")] == keys:
+                return number
+    return found

@@ -1,0 +1,97 @@
+"""Repairs derived rows: compares what stands in the tables with what should, and writes only the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from gateway.store.archive import CLAIM, GHOST, POST
+from gateway.store.keep import MARKER
+from gateway.thread.forest import Claim
+
+
+def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str, Any]], new_id: Callable[[], UUID]) -> int:
+    """`wanted`: mail id to the derived columns of its post, the marker in full length. Threads are left to `repair_threads`."""
+    changed = 0
+    stored = {row.mail_id: row for row in db.execute(select(POST).where(POST.c.forum_id == forum_id))}
+    for mail_id, row in stored.items():
+        if mail_id not in wanted:
+            db.execute(delete(POST).where(POST.c.forum_id == forum_id, POST.c.id == row.id))
+            changed += 1
+    taken = {row.marker for mail_id, row in stored.items() if mail_id in wanted}
+    for mail_id, values in wanted.items():
+        have = stored.get(mail_id)
+        digits = values["marker"]
+        is_right = have is not None and len(have.marker) >= MARKER and digits.startswith(have.marker)
+        marker = have.marker if have is not None and is_right else _free(digits, taken)
+        taken.add(marker)
+        values = {**values, "marker": marker}
+        if have is None:
+            facts = {"forum_id": forum_id, "id": new_id(), "mail_id": mail_id, "piece": 0}
+            db.execute(insert(POST).values(**facts, **values, thread_id=new_id(), number=None, published_at=None))
+            changed += 1
+        elif any(getattr(have, name) != value for name, value in values.items()):
+            db.execute(update(POST).where(POST.c.forum_id == forum_id, POST.c.id == have.id).values(**values))
+            changed += 1
+    return changed
+
+
+def _free(digits: str, taken: Collection[str]) -> str:
+    return next(digits[:size] for size in range(MARKER, len(digits) + 1) if digits[:size] not in taken)
+
+
+def repair_claims(db: Connection, forum_id: UUID, wanted: Collection[Claim]) -> int:
+    columns = (CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date)
+    stored = {Claim(*row) for row in db.execute(select(*columns).where(CLAIM.c.forum_id == forum_id))}
+    wrong, missing = stored - set(wanted), set(wanted) - stored
+    for claim in wrong:
+        db.execute(
+            delete(CLAIM).where(CLAIM.c.forum_id == forum_id, CLAIM.c.ghost == claim.ghost, CLAIM.c.claimant == claim.claimant)
+        )
+    for claim in missing:
+        values = {name: getattr(claim, name) for name in Claim.__slots__}
+        db.execute(insert(CLAIM).values(forum_id=forum_id, **values))
+    return len(wrong) + len(missing)
+
+
+def repair_ghosts(db: Connection, forum_id: UUID, wanted: Mapping[str, dict[str, Any]], new_id: Callable[[], UUID]) -> int:
+    """`wanted`: msgid to parent, date and claimant."""
+    changed = 0
+    stored = {row.msgid: row for row in db.execute(select(GHOST).where(GHOST.c.forum_id == forum_id))}
+    for msgid in stored.keys() - wanted.keys():
+        db.execute(delete(GHOST).where(GHOST.c.forum_id == forum_id, GHOST.c.msgid == msgid))
+        changed += 1
+    for msgid, values in wanted.items():
+        have = stored.get(msgid)
+        if have is None:
+            db.execute(insert(GHOST).values(forum_id=forum_id, msgid=msgid, thread_id=new_id(), **values))
+            changed += 1
+        elif any(getattr(have, name) != value for name, value in values.items()):
+            db.execute(update(GHOST).where(GHOST.c.forum_id == forum_id, GHOST.c.msgid == msgid).values(**values))
+            changed += 1
+    return changed
+
+
+def repair_threads(db: Connection, forum_id: UUID, wanted: Iterable[frozenset[str]], new_id: Callable[[], UUID]) -> int:
+    """Thread ids are arbitrary: only which rows share one counts. A thread keeps the id that is its alone."""
+    stored: dict[str, set[UUID]] = {}
+    for table in (POST, GHOST):
+        for msgid, thread in db.execute(select(table.c.msgid, table.c.thread_id).where(table.c.forum_id == forum_id)):
+            stored.setdefault(msgid, set()).add(thread)
+    used: set[UUID] = set()
+    changed = 0
+    for members in wanted:
+        ids = set().union(*(stored[msgid] for msgid in members))
+        free = sorted(ids - used)
+        thread = free[0] if free else new_id()
+        used.add(thread)
+        for msgid in members:
+            if stored[msgid] != {thread}:
+                for table in (POST, GHOST):
+                    here = (table.c.forum_id == forum_id) & (table.c.msgid == msgid)
+                    db.execute(update(table).where(here).values(thread_id=thread))
+                changed += 1
+    return changed

@@ -1,0 +1,108 @@
+"""Opens the database: SQLite by default, PostgreSQL by URL (design 11). In: a URL. Out: a `Store` to read and to write through.
+
+SQLite: WAL with synchronous FULL, so that a commit survives a power cut; every writing transaction begins with
+BEGIN IMMEDIATE, because one that reads first and writes later fails at once when another was faster, whatever the
+timeout; writers of this process queue at a lock, which is fairer than SQLite's busy handler.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+BUSY_MS = 10_000
+
+
+class StoreTrouble(Exception):
+    """The database cannot be used as it is; the text says what to do. Permanent until somebody acts."""
+
+    temporary = False
+
+
+class Store:
+    """The open database. `write` and `read` give a connection inside one transaction."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise StoreTrouble("not a database URL") from None
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._url = parsed
+        self._lock = threading.Lock()
+        if self.is_sqlite:
+            if not parsed.database:
+                raise StoreTrouble("an SQLite database needs a file")
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self._writing = _sqlite_engine(url, "BEGIN IMMEDIATE")
+            self._reading = _sqlite_engine(url, "BEGIN")
+        else:
+            self._writing = create_engine(parsed, pool_size=5, pool_timeout=5, pool_pre_ping=True)
+            self._reading = self._writing
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A writing transaction: committed at the end, rolled back on any exception."""
+        with self._lock if self.is_sqlite else nullcontext(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A reading transaction: one state of the database throughout."""
+        with self._reading.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    def migrate(self) -> None:
+        """Brings the tables to this version; StoreTrouble when they are of a newer one."""
+        from gateway.store.migrate import upgrade
+
+        try:
+            with self.write() as connection:
+                upgrade(connection)
+        except SQLAlchemyError as error:
+            raise StoreTrouble(f"the database cannot be opened: {type(error).__name__}") from error
+        if self.is_sqlite:
+            with self._writing.connect() as connection:
+                self._check_durable(connection)
+
+    def close(self) -> None:
+        self._writing.dispose()
+        self._reading.dispose()
+
+    @staticmethod
+    def _check_durable(connection: Connection) -> None:
+        synchronous = connection.execute(text("PRAGMA synchronous")).scalar_one()
+        journal = connection.execute(text("PRAGMA journal_mode")).scalar_one()
+        if (synchronous, journal) != (2, "wal"):
+            raise StoreTrouble("SQLite did not take synchronous=FULL and journal_mode=WAL: is the disk a network share?")
+
+
+def _sqlite_engine(url: str, begin: str) -> Engine:
+    engine = create_engine(url, pool_size=5, max_overflow=20)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        # A checkpoint every 16 MiB of log: with the default of 4 MiB the copying back costs more than the commits.
+        cursor.execute("PRAGMA wal_autocheckpoint=4000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,301 @@
+"""Keeps a batch of judged mails: raw, facts, placement and journal, all in the caller's transaction (design 4, 5.6, 11).
+
+In: `Incoming`, one for each mail and recipient. Out: for each whether it was new. A mail that is here already (same msgid, same
+content) is not stored twice; one with a known msgid and other content is an imposter, a leaf under the first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import zstandard
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.journal import VERB_OF, Verb
+from gateway.mail.address import Address
+from gateway.mail.envelope import Envelope, Raw
+from gateway.mail.forum import Forum
+from gateway.mail.message import Attachment, Message, Span
+from gateway.mail.verdict import Decision, Reason, Verdict
+from gateway.store.archive import POST, TableArchive, slices, table_of
+from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
+from gateway.thread.forest import Node, effective_date
+from gateway.thread.place import place, rehead
+
+MAIL, RAW, JOURNAL, FORUM = table_of(MailRow), table_of(RawRow), table_of(JournalRow), table_of(ForumRow)
+DECISION = table_of(DecisionRow)
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+MARKER = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One mail for one recipient, read and judged."""
+
+    forum: Forum
+    recipient: Address
+    envelope: Envelope
+    message: Message
+    raw: Raw
+    decision: Decision
+
+
+@dataclass(slots=True)
+class _Known:
+    """A mail with the same msgid, from the tables or from this batch."""
+
+    id: UUID
+    content_hash: bytes
+    received_at: datetime
+    verdict: str
+
+    @property
+    def seniority(self) -> tuple[datetime, bytes]:
+        return (self.received_at, self.content_hash)
+
+
+def marker_digits(msgid: str, content_hash: bytes, piece: int) -> str:
+    """The Crockford base32 digits that a post's marker is cut from; 51 of them (design 5.12)."""
+    digest = hashlib.sha256(b"\0".join((msgid.encode(), content_hash, str(piece).encode()))).digest()
+    number = int.from_bytes(digest, "big")
+    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(251, 0, -5))
+
+
+def spans_to_json(spans: Iterable[Span]) -> str:
+    return json.dumps([(span.kind, span.text, span.depth) for span in spans], ensure_ascii=False, separators=(",", ":"))
+
+
+def attachments_to_json(attachments: Iterable[Attachment]) -> str:
+    fields = Attachment.__slots__
+    return json.dumps([{name: getattr(item, name) for name in fields} for item in attachments], ensure_ascii=False)
+
+
+def keep(connection: Connection, batch: Sequence[Incoming], new_id: Callable[[], UUID]) -> list[bool]:
+    """Stores `batch`; for each item whether it was new (False: a duplicate)."""
+    kept = [False] * len(batch)
+    forums = sorted({item.forum.id for item in batch})
+    if connection.dialect.name == "postgresql":
+        # One receiver at a time places mail in a forum; always in the same order, so that two never wait for each other.
+        connection.execute(select(FORUM.c.id).where(FORUM.c.id.in_(forums)).order_by(FORUM.c.id).with_for_update())
+    for forum_id in forums:
+        positions = [index for index, item in enumerate(batch) if item.forum.id == forum_id]
+        for index, is_new in zip(
+            positions, _Batch(connection, forum_id, new_id).keep([batch[i] for i in positions]), strict=True
+        ):
+            kept[index] = is_new
+    return kept
+
+
+def decide_anew(
+    connection: Connection, item: Incoming, mail_id: UUID, reason: Reason, now: datetime, new_id: Callable[[], UUID]
+) -> None:
+    """Posts a mail that is kept already, and records that somebody decided so."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(FORUM.c.id).where(FORUM.c.id == item.forum.id).with_for_update())
+    set_verdict(connection, item.forum.id, mail_id, Verdict.ACCEPT, reason, now, new_id())
+    _Batch(connection, item.forum.id, new_id).place([(item, mail_id)])
+
+
+def set_verdict(
+    connection: Connection, forum_id: UUID, mail_id: UUID, verdict: Verdict, reason: Reason, now: datetime, id: UUID
+) -> None:
+    """Records a decision about a kept mail, and its verb in the journal."""
+    here = (MAIL.c.forum_id == forum_id) & (MAIL.c.id == mail_id)
+    connection.execute(update(MAIL).where(here).values(verdict=verdict, reason=reason))
+    fact = {"forum_id": forum_id, "id": id, "at": now}
+    connection.execute(insert(DECISION).values(**fact, mail_id=mail_id, verdict=verdict, reason=reason))
+    connection.execute(insert(JOURNAL).values(**fact, verb=VERB_OF[verdict], subject_id=mail_id, detail=reason))
+
+
+class _Batch:
+    """The part of a batch that belongs to one forum."""
+
+    def __init__(self, connection: Connection, forum_id: UUID, new_id: Callable[[], UUID]) -> None:
+        self._db = connection
+        self._forum = forum_id
+        self._new_id = new_id
+        self._archive = TableArchive(connection, forum_id)
+        self._known: dict[str, list[_Known]] = {}
+        self._markers: set[str] = set()
+        self._imposters: list[dict[str, Any]] = []
+        self._journal: list[dict[str, Any]] = []
+
+    def keep(self, items: Sequence[Incoming]) -> list[bool]:
+        self._find_known({item.message.msgid for item in items})
+        fresh: list[tuple[Incoming, UUID]] = []
+        result = []
+        for item in items:
+            mail_id = self._accept(item)
+            result.append(mail_id is not None)
+            if mail_id is not None:
+                fresh.append((item, mail_id))
+        if fresh:
+            self._insert_mail(fresh)
+            self._place([(item, mail_id) for item, mail_id in fresh if item.decision.verdict is Verdict.ACCEPT])
+            self._db.execute(insert(JOURNAL), self._journal)
+        return result
+
+    def place(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
+        """Places mails that are stored already (released from being held)."""
+        self._find_known({item.message.msgid for item, _ in items})
+        self._place(items)
+        if self._journal:
+            self._db.execute(insert(JOURNAL), self._journal)
+
+    def _find_known(self, msgids: set[str]) -> None:
+        for run in slices(msgids):
+            rows = self._db.execute(
+                select(MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict).where(
+                    MAIL.c.forum_id == self._forum, MAIL.c.msgid.in_(run)
+                )
+            )
+            for msgid, *rest in rows:
+                self._known.setdefault(msgid, []).append(_Known(*rest))
+
+    def _accept(self, item: Incoming) -> UUID | None:
+        """An id for a mail that is new, None for a duplicate."""
+        known = self._known.setdefault(item.message.msgid, [])
+        if any(other.content_hash == item.message.content_hash for other in known):
+            return None
+        mail_id = self._new_id()
+        known.append(_Known(mail_id, item.message.content_hash, item.envelope.received_at, item.decision.verdict))
+        return mail_id
+
+    def _insert_mail(self, fresh: Sequence[tuple[Incoming, UUID]]) -> None:
+        self._db.execute(insert(MAIL), [self._mail_row(item, mail_id) for item, mail_id in fresh])
+        compress = zstandard.ZstdCompressor(level=3).compress
+        small: list[dict[str, Any]] = []
+        for item, mail_id in fresh:
+            for seq, piece in enumerate(item.raw.chunks()):
+                row = {"forum_id": self._forum, "mail_id": mail_id, "seq": seq, "data": compress(piece)}
+                if item.raw.data is not None:
+                    small.append(row)
+                else:
+                    # Piece by piece, so that a spooled mail is never in memory as a whole.
+                    self._db.execute(insert(RAW), row)
+            at, verb = item.envelope.received_at, VERB_OF[item.decision.verdict]
+            self._tell(at, verb, mail_id, item.decision.reason)
+        if small:
+            self._db.execute(insert(RAW), small)
+
+    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
+        self._journal.append(
+            {"forum_id": self._forum, "id": self._new_id(), "at": at, "verb": verb, "subject_id": subject, "detail": detail}
+        )
+
+    def _mail_row(self, item: Incoming, mail_id: UUID) -> dict[str, Any]:
+        envelope, message = item.envelope, item.message
+        return {
+            "forum_id": self._forum,
+            "id": mail_id,
+            "msgid": message.msgid,
+            "content_hash": message.content_hash,
+            "received_at": envelope.received_at,
+            "reverse_path": str(envelope.reverse_path) if envelope.reverse_path else None,
+            "forward_path": str(item.recipient),
+            "via": envelope.via,
+            "peer": envelope.peer,
+            "size": item.raw.size,
+            "verdict": item.decision.verdict,
+            "reason": item.decision.reason,
+        }
+
+    def _place(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
+        if not items:
+            return
+        archive = self._archive
+        archive.fetch({item.message.msgid for item, _ in items} | {m for item, _ in items for m in item.message.ancestors[:1]})
+        unknown = {
+            msgid
+            for item, _ in items
+            if item.message.ancestors
+            for msgid in item.message.ancestors[1:]
+            if (first := archive.find(item.message.ancestors[0])) is None or first.is_ghost
+        }
+        archive.fetch(unknown)
+        self._find_markers(items)
+        for item, mail_id in items:
+            self._place_one(item, mail_id)
+        archive.flush()
+        if self._imposters:
+            for row in self._imposters:
+                first = archive.find(row["msgid"])
+                assert first is not None
+                row["thread_id"] = first.thread
+            self._db.execute(insert(POST), self._imposters)
+        if archive.merged:
+            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
+
+    def _place_one(self, item: Incoming, mail_id: UUID) -> None:
+        message = item.message
+        node = Node(message.msgid, message.ancestors, effective_date(message.date, item.envelope.received_at))
+        row = self._post_row(item, mail_id, node.date)
+        known = self._archive.find(message.msgid)
+        if known is None or known.is_ghost:
+            self._archive.stage(message.msgid, row)
+            place(node, self._archive, self._new_id)
+            return
+        mine = (item.envelope.received_at, message.content_hash)
+        others = [k for k in self._known[message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
+        row.update(is_imposter=True, parent=message.msgid)
+        if all(mine < other.seniority for other in others):
+            self._depose(node)
+            row.update(is_imposter=False, parent=known.parent, date=node.date)
+            rehead(node, self._archive, self._new_id)
+            row.update(parent=known.parent)
+        self._imposters.append(row)
+
+    def _depose(self, node: Node) -> None:
+        """The first mail with this msgid turns out to be an imposter of an earlier one."""
+        self._archive.flush()
+        here = (POST.c.forum_id == self._forum) & (POST.c.msgid == node.msgid)
+        self._db.execute(update(POST).where(here).values(is_imposter=True, parent=node.msgid))
+        for row in self._imposters:
+            if row["msgid"] == node.msgid:
+                row.update(is_imposter=True, parent=node.msgid)
+
+    def _post_row(self, item: Incoming, mail_id: UUID, date: datetime) -> dict[str, Any]:
+        message = item.message
+        return {
+            "forum_id": self._forum,
+            "id": self._new_id(),
+            "mail_id": mail_id,
+            "piece": 0,
+            "msgid": message.msgid,
+            "marker": self._marker(message),
+            "is_imposter": False,
+            "parent": None,
+            "thread_id": None,
+            "date": date,
+            "author_name": message.author_name,
+            "author_key": message.author_address.key if message.author_address else "",
+            "subject": message.subject,
+            "spans": spans_to_json(message.spans),
+            "attachments": attachments_to_json(message.attachments),
+            "number": None,
+            "published_at": None,
+        }
+
+    def _find_markers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
+        wanted = {marker_digits(i.message.msgid, i.message.content_hash, 0)[:MARKER] for i, _ in items}
+        for run in slices(wanted):
+            rows = self._db.execute(select(POST.c.marker).where(POST.c.forum_id == self._forum, POST.c.marker.in_(run)))
+            self._markers.update(row.marker for row in rows)
+
+    def _marker(self, message: Message) -> str:
+        """Eight digits; one more for each collision, which is looked up only then."""
+        digits = marker_digits(message.msgid, message.content_hash, 0)
+        size = MARKER
+        while digits[:size] in self._markers:
+            size += 1
+            taken = self._db.execute(select(POST.c.id).where(POST.c.forum_id == self._forum, POST.c.marker == digits[:size]))
+            if taken.first() is not None:
+                self._markers.add(digits[:size])
+        self._markers.add(digits[:size])
+        return digits[:size]

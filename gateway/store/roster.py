@@ -1,0 +1,120 @@
+"""Forums and members: made by the command line, read by everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from gateway.mail.address import Address, parse_address
+from gateway.mail.forum import Forum, Member
+from gateway.store.archive import table_of
+from gateway.store.engine import Store
+from gateway.store.tables import ForumRow, MemberRow
+
+FORUM, MEMBER = table_of(ForumRow), table_of(MemberRow)
+
+
+class AlreadyThere(Exception):
+    """Somebody of that name or address exists."""
+
+    temporary = False
+
+
+def add_forum(store: Store, forum: Forum) -> None:
+    """Makes a forum; AlreadyThere when the address is taken."""
+    values = {"id": forum.id, "name": forum.name, "domain": forum.domain, "title": forum.title, "mirrors": list(forum.mirrors)}
+    with store.write() as connection:
+        here = (FORUM.c.name == forum.name) & (FORUM.c.domain == forum.domain)
+        if connection.execute(select(FORUM.c.id).where(here)).first() is not None:
+            raise AlreadyThere(f"the forum {forum.address} exists already")
+        connection.execute(insert(FORUM).values(**values, published=0))
+
+
+def list_forums(store: Store) -> list[Forum]:
+    """All forums, by name."""
+    with store.read() as connection:
+        return [_forum(row) for row in connection.execute(select(FORUM).order_by(FORUM.c.name, FORUM.c.domain))]
+
+
+def find_forum(store: Store, name: str) -> Forum | None:
+    """The forum called `name` ("name" or "name@domain"); None when there is none, or more than one with that name."""
+    found = [forum for forum in list_forums(store) if name.casefold() in (forum.name, str(forum.address))]
+    return found[0] if len(found) == 1 else None
+
+
+def _forum(row: Row[Any]) -> Forum:
+    return Forum(id=row.id, name=row.name, domain=row.domain, title=row.title, mirrors=tuple(row.mirrors))
+
+
+def add_members(store: Store, members: Iterable[Member]) -> tuple[int, list[str]]:
+    """Adds members, each told only of what is published from now on; the number added, and the addresses already there."""
+    added, known = 0, []
+    with store.write() as connection:
+        for member in members:
+            here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.address_key == member.address.key)
+            if connection.execute(select(MEMBER.c.id).where(here)).first() is not None:
+                known.append(str(member.address))
+                continue
+            published = select(FORUM.c.published).where(FORUM.c.id == member.forum_id)
+            cursor = connection.execute(published.with_for_update()).scalar_one()
+            connection.execute(insert(MEMBER).values(**_member_values(member), cursor=cursor))
+            added += 1
+    return added, known
+
+
+def _member_values(member: Member) -> dict[str, Any]:
+    return {
+        "forum_id": member.forum_id,
+        "id": member.id,
+        "address": str(member.address),
+        "address_key": member.address.key,
+        "handle": member.handle,
+        "badge": member.badge,
+        "zone": member.zone.key,
+        "hour": member.hour,
+        "form": member.form,
+        "has_digest": member.has_digest,
+    }
+
+
+def list_members(store: Store, forum_id: UUID) -> list[Member]:
+    """The members of a forum, by handle."""
+    with store.read() as connection:
+        rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id).order_by(MEMBER.c.handle, MEMBER.c.id))
+        return [_member(row) for row in rows]
+
+
+def _member(row: Row[Any]) -> Member:
+    address = parse_address(row.address) or Address("unknown", "invalid")
+    return Member(
+        id=row.id,
+        forum_id=row.forum_id,
+        address=address,
+        handle=row.handle,
+        badge=row.badge,
+        zone=ZoneInfo(row.zone),
+        hour=row.hour,
+        form=row.form,
+        has_digest=row.has_digest,
+    )
+
+
+def cursors(connection: Connection, forum_id: UUID) -> dict[UUID, int]:
+    """The publication number up to which each member of a forum has been told."""
+    rows = connection.execute(select(MEMBER.c.id, MEMBER.c.cursor).where(MEMBER.c.forum_id == forum_id))
+    return {row.id: row.cursor for row in rows}
+
+
+def move_cursor(connection: Connection, member: Member, number: int) -> None:
+    here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
+    connection.execute(update(MEMBER).where(here).values(cursor=number))
+
+
+def form_of(connection: Connection, forum_id: UUID, member_id: UUID) -> str:
+    """The form in which a member reads digests."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id)
+    return str(connection.execute(select(MEMBER.c.form).where(here)).scalar_one())

@@ -1,0 +1,185 @@
+"""Reading back what was kept: posts of a thread, threads of a forum, mails that are held, raw bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import zstandard
+from sqlalchemy import Connection, Row, func, select
+
+from gateway.mail.message import Attachment, Span, SpanKind
+from gateway.store.archive import GHOST, POST, slices
+from gateway.store.keep import MAIL, RAW
+from gateway.thread.weave import Row as WeaveRow
+
+_LIGHT = tuple(column for column in POST.c if column.name not in ("spans", "attachments"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One post as kept. `author_key` is an address key: to look the member up, never to be shown."""
+
+    id: UUID
+    mail_id: UUID
+    msgid: str
+    marker: str
+    is_imposter: bool
+    parent: str | None
+    thread_id: UUID
+    date: datetime
+    author_name: str
+    author_key: str
+    subject: str
+    number: int | None
+    spans: tuple[Span, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def row(self) -> WeaveRow:
+        return WeaveRow(self.msgid, self.parent, self.date, False, self.is_imposter, self.id.hex)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One mail's facts without its bytes."""
+
+    id: UUID
+    forum_id: UUID
+    msgid: str
+    content_hash: bytes
+    received_at: datetime
+    reverse_path: str | None
+    forward_path: str
+    via: str
+    peer: str
+    size: int
+    verdict: str
+    reason: str
+
+
+def spans_from_json(text: str) -> tuple[Span, ...]:
+    return tuple(Span(SpanKind(kind), body, depth) for kind, body, depth in json.loads(text))
+
+
+def _post(row: Row[Any]) -> Post:
+    values = {column.name: getattr(row, column.name) for column in _LIGHT if column.name in Post.__slots__}
+    if hasattr(row, "spans"):
+        values["spans"] = spans_from_json(row.spans)
+        values["attachments"] = tuple(Attachment(**item) for item in json.loads(row.attachments))
+    return Post(**values)
+
+
+def posts_of_thread(connection: Connection, forum_id: UUID, thread_id: UUID, *, with_text: bool = True) -> list[Post]:
+    """All posts of a thread, imposters too, in no order."""
+    query = select(POST) if with_text else select(*_LIGHT)
+    return [_post(row) for row in connection.execute(query.where(POST.c.forum_id == forum_id, POST.c.thread_id == thread_id))]
+
+
+def ghosts_of_thread(connection: Connection, forum_id: UUID, thread_id: UUID) -> list[WeaveRow]:
+    """The ghosts of a thread, ready to weave."""
+    query = select(GHOST.c.msgid, GHOST.c.parent, GHOST.c.date)
+    rows = connection.execute(query.where(GHOST.c.forum_id == forum_id, GHOST.c.thread_id == thread_id))
+    return [WeaveRow(msgid, parent, date, True) for msgid, parent, date in rows]
+
+
+def texts_of(connection: Connection, forum_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Post]:
+    """Posts with their texts, by id."""
+    found: dict[UUID, Post] = {}
+    for run in slices(ids):
+        for row in connection.execute(select(POST).where(POST.c.forum_id == forum_id, POST.c.id.in_(run))):
+            found[row.id] = _post(row)
+    return found
+
+
+def find_post(connection: Connection, forum_id: UUID, name: str) -> Post | None:
+    """A post by marker ("k3f9x2ma", brackets and "#" allowed) or by msgid."""
+    bare = name.strip().strip("[]<>#")
+    for condition in (POST.c.marker == bare.lower(), (POST.c.msgid == bare) & POST.c.is_imposter.is_(False)):
+        row = connection.execute(select(POST).where(POST.c.forum_id == forum_id, condition)).first()
+        if row is not None:
+            return _post(row)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSummary:
+    """One line about a thread; `head` is its earliest root."""
+
+    id: UUID
+    head: Post
+    posts: int
+    last: datetime
+
+
+def list_threads(connection: Connection, forum_id: UUID, limit: int) -> list[ThreadSummary]:
+    """The threads of a forum, the one with the latest post first."""
+    counted = (
+        select(POST.c.thread_id, func.count().label("posts"), func.max(POST.c.date).label("last"))
+        .where(POST.c.forum_id == forum_id)
+        .group_by(POST.c.thread_id)
+        .order_by(func.max(POST.c.date).desc())
+        .limit(limit)
+    )
+    summaries = []
+    for thread_id, posts, last in connection.execute(counted).all():
+        here = select(*_LIGHT).where(POST.c.forum_id == forum_id, POST.c.thread_id == thread_id)
+        head = connection.execute(here.order_by(POST.c.parent.is_not(None), POST.c.date, POST.c.id).limit(1)).one()
+        summaries.append(ThreadSummary(id=thread_id, head=_post(head), posts=posts, last=last))
+    return summaries
+
+
+def unpublished(connection: Connection, forum_id: UUID) -> list[UUID]:
+    """Posts without a publication number, in the order in which they are to get one."""
+    query = select(POST.c.id).join(MAIL, (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id))
+    rows = connection.execute(
+        query.where(POST.c.forum_id == forum_id, POST.c.number.is_(None)).order_by(MAIL.c.received_at, POST.c.msgid, POST.c.id)
+    )
+    return [row.id for row in rows]
+
+
+def published_between(connection: Connection, forum_id: UUID, above: int, up_to: int) -> dict[UUID, set[UUID]]:
+    """The posts with a publication number above `above` up to `up_to`: thread id -> post ids."""
+    rows = connection.execute(
+        select(POST.c.thread_id, POST.c.id).where(POST.c.forum_id == forum_id, POST.c.number > above, POST.c.number <= up_to)
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for thread_id, post_id in rows:
+        found.setdefault(thread_id, set()).add(post_id)
+    return found
+
+
+def list_mails(connection: Connection, forum_id: UUID, verdict: str) -> list[Mail]:
+    """The mails with that verdict, oldest first."""
+    rows = connection.execute(
+        select(MAIL).where(MAIL.c.forum_id == forum_id, MAIL.c.verdict == verdict).order_by(MAIL.c.received_at, MAIL.c.id)
+    )
+    return [_mail(row) for row in rows]
+
+
+def iterate_mails(connection: Connection, forum_id: UUID) -> Iterator[Mail]:
+    """All mails of a forum by id, without their bytes."""
+    for row in connection.execute(select(MAIL).where(MAIL.c.forum_id == forum_id).order_by(MAIL.c.id)):
+        yield _mail(row)
+
+
+def _mail(row: Row[Any]) -> Mail:
+    return Mail(**{name: getattr(row, name) for name in Mail.__slots__})
+
+
+def raw_chunks(connection: Connection, forum_id: UUID, mail_id: UUID) -> Iterator[bytes]:
+    """The bytes of a mail as received, in pieces."""
+    here = (RAW.c.forum_id == forum_id) & (RAW.c.mail_id == mail_id)
+    seqs = connection.execute(select(RAW.c.seq).where(here).order_by(RAW.c.seq)).scalars().all()
+    for seq in seqs:
+        data = connection.execute(select(RAW.c.data).where(here, RAW.c.seq == seq)).scalar_one()
+        yield zstandard.ZstdDecompressor().decompress(data)
+
+
+def raw_of(connection: Connection, forum_id: UUID, mail_id: UUID) -> bytes:
+    """The bytes of a mail as received."""
+    return b"".join(raw_chunks(connection, forum_id, mail_id))

