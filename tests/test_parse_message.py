@@ -100,7 +100,7 @@ def test_ancestors(name: str, ancestors: tuple[str, ...]) -> None:
     ("name", "files"),
     [
         ("mixed", [("p.png", "image/png", b"\0\1\2\3"), ("notes.txt", "text/plain", b"notes")]),
-        ("part-header-lost-fold", [("a.zip", "application/zip", b"\0\1\2")]),
+        ("part-header-lost-fold", [("unnamed", "application/zip", b"\0\1\2")]),
         ("name-rfc2231", [("café %41.exe .txt", "application/octet-stream", b"x")]),
     ],
 )
@@ -212,7 +212,9 @@ def test_more_files_than_are_listed() -> None:
         (b"Subject: " + b"=?a?b??= " * 400 + b"\n\n" + b"=?" * 400, False),
         (b"Subject: s\n\n" + b"=?" * 400, True),
         (b"A: b\n" * 20_000, False),
-        (b"Content-Type: TEXT/HTML\n\n" + b"<p>" * 30_000, False),
+        (b"Content-Type: TEXT/HTML\n\n" + b"x" * 90_000, False),
+        (b"Content-Type: TEXT/HTML\n\n" + b"<p>" * 5_000, False),
+        (b"Content-Type: text/plain\n\n" + b"<p>" * 30_000, True),
     ],
 )
 def test_is_ordinary(raw: bytes, expected: bool) -> None:

@@ -35,7 +35,7 @@ def play(house: House, name: str, steps: list[dict[str, Any]]) -> None:
     said = ""
     for step in steps:
         if "connect" in step:
-            client = house.connect()
+            client, said = house.connect(), ""
             continue
         assert client is not None
         if "send_line" in step:

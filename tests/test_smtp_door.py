@@ -35,6 +35,7 @@ PATIENCE = 20.0
 CALM = {"free_space": 0, "new_per_network_and_minute": 0, "connections_per_network": 0}
 MAIL = b"MAIL FROM:<anna@sender.example>\r\n"
 RCPT = b"RCPT TO:<general@gw.example>\r\n"
+ANYWHERE = Place(host="127.0.0.1", port=0)
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 Answer = Callable[[tuple[Destination, ...]], tuple[Decision, ...]]
@@ -96,14 +97,22 @@ class FakeDoor:
 class House:
     """A front door on loopback, with its loop in a thread of its own; `tick` moves its clock."""
 
-    def __init__(self, spool: Path, *, loop: str = "asyncio", tls: ssl.SSLContext | None = None, **limits: float) -> None:
+    def __init__(
+        self,
+        spool: Path,
+        *,
+        loop: str = "asyncio",
+        tls: ssl.SSLContext | None = None,
+        lmtp: Path | Place = ANYWHERE,
+        **limits: float,
+    ) -> None:
         self.door = FakeDoor()
         self.loop = LOOPS[loop]()
         self.spool = spool
         settings = FrontDoorSettings(
             hostname=DOMAIN,
-            smtp=Place(host="127.0.0.1", port=0),
-            lmtp=Place(host="127.0.0.1", port=0),
+            smtp=ANYWHERE,
+            lmtp=lmtp,
             spool=spool,
             limits=Limits(**{**CALM, **limits}),  # type: ignore[arg-type]
         )
@@ -139,7 +148,11 @@ class House:
         asyncio.run_coroutine_threadsafe(lobby.is_empty.wait(), self.loop).result(PATIENCE)
 
     def connect(self, via: Via = Via.SMTP) -> Client:
-        client = Client(socket.create_connection(("127.0.0.1", self.front.ports[via]), PATIENCE))
+        return self.adopt(socket.create_connection(("127.0.0.1", self.front.ports[via]), PATIENCE))
+
+    def adopt(self, sock: socket.socket) -> Client:
+        """A client on a connection made elsewhere, closed with the house."""
+        client = Client(sock)
         self._clients.append(client)
         return client
 

@@ -1,12 +1,10 @@
-"""What a session does when others misbehave: the door, the client, the clock, the end of the process."""
+"""What a session does when the door fails, decides or does not know; relays; listeners."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -17,7 +15,8 @@ import pytest
 from gateway.mail.envelope import Via
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
 from gateway.smtp import routing
-from tests.test_smtp_door import DOMAIN, LOOPS, MAIL, NOON, PATIENCE, RCPT, Client, House
+from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
+from tests.test_smtp_door import ANYWHERE, DOMAIN, LOOPS, MAIL, NOON, PATIENCE, RCPT, House
 
 
 @pytest.fixture
@@ -208,312 +207,6 @@ def test_while_the_house_cannot_look_nobody_is_unknown(house: House) -> None:
     assert house.door.refreshed == 1
 
 
-# S13: the client that goes away.
-
-DIALOGUE = b"EHLO me\r\n" + MAIL + RCPT + b"DATA\r\n" + b"Subject: x\r\n\r\nx\r\n.\r\n" + b"QUIT\r\n"
-SUBMITTED_AT = DIALOGUE.index(b"\r\n.\r\n") + 5
-
-
-def speak(client: Client, text: bytes) -> None:
-    """Says `text` as a polite client does: waits for 354."""
-    head, data, tail = text.partition(b"DATA\r\n")
-    client.send(head + data)
-    if data:
-        while not client.line().startswith("354"):
-            pass
-        client.send(tail)
-
-
-@pytest.mark.parametrize("how", ["half-close", "reset"])
-def test_cut_at_every_byte(house: House, how: str) -> None:
-    """Before the end of the final dot nothing is kept, behind it the mail is kept once."""
-    for length in range(len(DIALOGUE) + 1):
-        house.door.kept.clear()
-        house.door.submitted.clear()
-        client = house.connect()
-        client.line()
-        speak(client, DIALOGUE[:length])
-        if how == "half-close":
-            client.sock.shutdown(socket.SHUT_WR)
-            client.rest()
-        else:
-            if length >= SUBMITTED_AT:
-                assert house.door.submitted.wait(PATIENCE)
-            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
-        house.wait_empty()
-        assert len(house.door.kept) == (length >= SUBMITTED_AT), length
-
-
-def test_hang_up_while_deciding_keeps_the_mail_once(house: House) -> None:
-    house.door.hangs = True
-    client = house.greet()
-    client.begin_mail()
-    client.send(b"x\r\n.\r\n")
-    assert house.door.submitted.wait(PATIENCE)
-    client.close()
-    future, finish = house.door.waiting[0]
-    assert not future.cancelled()
-    finish()
-    assert len(house.door.kept) == 1
-    house.wait_empty()
-
-
-def test_half_closed_client_still_gets_its_reply(house: House) -> None:
-    house.door.hangs = True
-    client = house.greet()
-    client.begin_mail()
-    client.send(b"x\r\n.\r\n")
-    client.sock.shutdown(socket.SHUT_WR)
-    assert house.door.submitted.wait(PATIENCE)
-    house.door.waiting[0][1]()
-    assert client.rest() == ["250 2.0.0 OK"]
-
-
-# Spool files.
-
-
-@pytest.mark.parametrize("end", ["kept", "taken back", "cut", "refused"])
-def test_spool_file_lives_until_the_decision(tmp_path: Path, end: str) -> None:
-    with House(tmp_path, memory=10) as house:
-        house.door.hangs = end != "refused"
-        if end == "refused":
-            house.door.trouble["submit"] = OSError("no")
-        client = house.greet()
-        client.begin_mail()
-        client.send(b"0123456789\r\n" * 2)
-        client.send(b".\r\n")
-        if end == "refused":
-            assert client.reply().startswith("451")
-        else:
-            assert house.door.submitted.wait(PATIENCE)
-            assert list(tmp_path.iterdir()) == house.door.paths
-            if end == "cut":
-                house.begin_drain(0).result(PATIENCE)
-                assert list(tmp_path.iterdir()) == house.door.paths
-            if end == "taken back":
-                house.tick(31)
-                assert client.reply().startswith("451 4.3.0")
-            house.door.waiting[0][1]()
-            assert len(house.door.kept) == (end != "taken back")
-        assert list(tmp_path.iterdir()) == []
-
-
-def test_spool_file_of_a_mail_that_never_ends(tmp_path: Path) -> None:
-    with House(tmp_path, memory=10) as house:
-        client = house.greet()
-        client.begin_mail()
-        client.send(b"0123456789\r\n" * 2)
-        client.sock.shutdown(socket.SHUT_WR)
-        assert client.rest() == []
-        house.wait_empty()
-        assert list(tmp_path.iterdir()) == []
-
-
-# The clock.
-
-
-def test_time_to_the_reply_is_limited_unless_the_mail_is_being_kept(house: House) -> None:
-    house.door.hangs = True
-    client = house.greet()
-    client.begin_mail()
-    client.send(b"x\r\n.\r\n")
-    assert house.door.submitted.wait(PATIENCE)
-    house.tick(29)
-    assert not house.door.waiting[0][0].cancelled()
-    house.tick(31)
-    assert client.reply().startswith("451 4.3.0")
-    house.door.submitted.clear()
-    client.begin_mail()
-    client.send(b"y\r\n.\r\n")
-    assert house.door.submitted.wait(PATIENCE)
-    future = house.door.waiting[1][0]
-    assert future.set_running_or_notify_cancel()
-    house.tick(3000)
-    future.set_result((ACCEPTED,))
-    assert client.reply().startswith("250")
-
-
-@pytest.mark.parametrize(("seconds", "is_over"), [(299, False), (301, True)])
-def test_idle_client_is_told_and_dropped(house: House, seconds: int, is_over: bool) -> None:
-    client = house.greet()
-    house.tick(seconds)
-    if is_over:
-        assert client.rest() == ["421 4.4.2 Timeout, closing the connection"]
-    else:
-        assert client.ask(b"NOOP\r\n").startswith("250")
-
-
-@pytest.mark.parametrize(("seconds", "is_over"), [(179, False), (181, True)])
-def test_idle_inside_data(house: House, seconds: int, is_over: bool) -> None:
-    client = house.greet()
-    client.begin_mail()
-    house.tick(seconds)
-    client.send(b"x\r\n.\r\n")
-    assert client.rest()[:1] == ["421 4.4.2 Timeout, closing the connection"] if is_over else client.reply().startswith("250")
-    assert len(house.door.kept) == (not is_over)
-
-
-def test_session_life_is_not_extended_by_talking(tmp_path: Path) -> None:
-    with House(tmp_path, idle=10**6) as house:
-        client = house.greet()
-        assert client.ask(b"NOOP\r\n").startswith("250")
-        house.tick(20 * 60 + 1)
-        assert client.rest()[0].startswith("421 4.4.2")
-
-
-def test_crowd_makes_the_idle_leave_early(tmp_path: Path) -> None:
-    with House(tmp_path, connections=10) as house:
-        few = [house.greet() for _ in range(8)]
-        house.tick(11)
-        assert all(client.ask(b"NOOP\r\n").startswith("250") for client in few)
-        more = house.greet()
-        house.tick(11)
-        for client in [*few, more]:
-            assert client.rest()[0].startswith("421 4.4.2")
-
-
-def test_client_that_never_reads_is_cut(house: House) -> None:
-    """S9: a goodbye behind unread replies would never be sent, so there is none."""
-    client = house.connect()
-    client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.reply()
-    client.ask(b"EHLO me\r\n")
-    guest = next(iter(house.front._lobby.guests))  # type: ignore[union-attr]
-    house.run(lambda: guest.transport.write(b"x" * (16 << 20)))  # type: ignore[attr-defined]
-    house.tick(301)
-    house.wait_empty()
-
-
-def test_client_that_does_not_leave_after_goodbye_is_cut(house: House) -> None:
-    client = house.greet()
-    client.ask(b"QUIT\r\n")
-    house.tick(2)
-    house.wait_empty()
-
-
-# Connections.
-
-
-@pytest.mark.parametrize(
-    ("limits", "reply"),
-    [
-        ({"connections": 2}, "421 4.3.2"),
-        ({"connections_per_network": 2}, "421 4.7.0"),
-        ({"new_per_network_and_minute": 2}, "421 4.7.0"),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("loop", LOOPS)
-def test_one_connection_too_many(tmp_path: Path, limits: dict[str, float], reply: str, loop: str) -> None:
-    with House(tmp_path, loop=loop, **limits) as house:
-        clients = [house.greet(), house.greet()]
-        refused = house.connect()
-        refused.send(b"EHLO me\r\n")
-        assert [line[:9] for line in refused.rest()] == [reply]
-        assert house.guests() == 2
-        for client in clients:
-            assert client.ask(b"QUIT\r\n").startswith("221")
-            client.rest()
-        house.wait_empty()
-        if "new_per_network_and_minute" not in limits:
-            assert house.greet().ask(b"NOOP\r\n").startswith("250")
-
-
-def test_early_talker(house: House) -> None:
-    """S14: the loop stands still while the client connects and talks, so that it has surely talked first."""
-    client_box: list[Client] = []
-
-    def connect_and_talk() -> None:
-        client = house.connect()
-        client.send(b"EHLO me\r\n")
-        client_box.append(client)
-
-    house.run(connect_and_talk)
-    assert [line[:9] for line in client_box[0].rest()] == ["554 5.5.0"]
-
-
-def test_flood_of_recipients(house: House) -> None:
-    """S11: what was accepted stays valid until the door closes; the rest costs nothing."""
-    client = house.greet()
-    client.ask(MAIL)
-    refused = accepted = 0
-    for _ in range(110):
-        code = client.ask(RCPT)[:3]
-        accepted += code == "250"
-        refused += code == "452"
-    assert (accepted, refused) == (100, 10)
-    client.send(RCPT * 5000)
-    lines = client.rest()
-    assert lines[-1].startswith("421 4.7.0")
-    assert len(lines) == 992
-
-
-def test_no_space_on_disk_is_said_at_mail(tmp_path: Path) -> None:
-    with House(tmp_path, free_space=1 << 62) as house:
-        assert house.greet().ask(MAIL).startswith("452 4.3.1")
-
-
-def test_nodelay(house: House) -> None:
-    house.greet()
-    guest = next(iter(house.front._lobby.guests))  # type: ignore[union-attr]
-    sock = guest.transport.get_extra_info("socket")  # type: ignore[attr-defined]
-    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-
-def test_commands_are_not_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    """R5: nobody's address in our log."""
-    with caplog.at_level(logging.INFO):
-        client = house.greet()
-        client.begin_mail()
-        client.ask(b"Subject: canary\r\n.\r\n")
-        client.ask(b"QUIT\r\n")
-    assert not caplog.text
-    assert logging.getLogger("mail.log").level == logging.WARNING
-
-
-# S17: the end.
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_drain_lets_mails_end_and_sends_the_idle_away(tmp_path: Path, loop: str) -> None:
-    with House(tmp_path, loop=loop) as house:
-        house.door.hangs = True
-        idle, in_data, deciding = house.greet(), house.greet(), house.greet()
-        in_data.begin_mail()
-        deciding.begin_mail()
-        deciding.send(b"x\r\n.\r\n")
-        assert house.door.submitted.wait(PATIENCE)
-        port = house.front.ports[Via.SMTP]
-        done = house.begin_drain(PATIENCE)
-        assert idle.rest() == ["421 4.3.2 Shutting down, try again later"]
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port), PATIENCE)
-        house.door.waiting[0][1]()
-        assert [line[:9] for line in deciding.rest()] == ["250 2.0.0", "421 4.3.2"]
-        house.door.hangs = False
-        assert in_data.ask(b"y\r\n.\r\n").startswith("250")
-        assert in_data.rest()[0].startswith("421 4.3.2")
-        done.result(PATIENCE)
-        assert len(house.door.kept) == 2
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_drain_cuts_what_does_not_end(tmp_path: Path, loop: str) -> None:
-    with House(tmp_path, loop=loop) as house:
-        house.door.hangs = True
-        in_data, deciding = house.greet(), house.greet()
-        in_data.begin_mail()
-        deciding.begin_mail()
-        deciding.send(b"x\r\n.\r\n")
-        assert house.door.submitted.wait(PATIENCE)
-        house.begin_drain(0).result(PATIENCE)
-        assert in_data.rest() == deciding.rest() == []
-        # The decision was not taken back: the door may still keep the mail.
-        assert not house.door.waiting[0][0].cancelled()
-        house.door.waiting[0][1]()
-
-
 def test_every_reply_has_an_enhanced_code(house: House) -> None:
     """A walk through short command sequences; only banner, greetings and 354 go without."""
     words = [b"EHLO me\r\n", MAIL, RCPT, b"RCPT TO:<x>\r\n", b"NOOP\r\n", b"VRFY x\r\n", b"HELP\r\n", b"X\r\n", b"\x80\r\n"]
@@ -529,9 +222,36 @@ def test_every_reply_has_an_enhanced_code(house: House) -> None:
         client.close()
 
 
-def test_hostname_must_be_one() -> None:
-    from gateway.smtp.front import FrontDoorSettings, Place
+@pytest.mark.parametrize("loop", LOOPS)
+def test_lmtp_on_a_local_socket(tmp_path: Path, loop: str) -> None:
+    """One caller from nowhere: no network, no limits of one; the socket goes with the house."""
+    place, spool = tmp_path / "lmtp", tmp_path / "spool"
+    with House(spool, loop=loop, lmtp=place, connections_per_network=1) as house:
+        assert Via.LMTP not in house.front.ports
+        for _ in range(2):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.settimeout(PATIENCE)
+            sock.connect(str(place))
+            client = house.adopt(sock)
+            client.reply()
+            assert client.ask(b"LHLO me\r\n").startswith("250")
+            client.begin_mail()
+            assert client.ask(b"x\r\n.\r\n").startswith("250")
+        assert house.door.kept[1][0].peer == ""
+    assert not place.exists()
 
+
+def test_place_that_is_taken(tmp_path: Path) -> None:
+    with House(tmp_path) as house:
+        taken = Place(host="127.0.0.1", port=house.front.ports[Via.LMTP])
+        settings = FrontDoorSettings(hostname=DOMAIN, smtp=ANYWHERE, lmtp=taken, spool=tmp_path)
+        other = FrontDoor(settings, door=house.door, tls=None, now=lambda: NOON)
+        with pytest.raises(OSError, match="address already in use"):
+            asyncio.run_coroutine_threadsafe(other.start(), house.loop).result(PATIENCE)
+        assert other.ports == {}
+
+
+def test_hostname_must_be_one() -> None:
     for name in ("", "two words", "line\r\nend", "ünicode.example"):
         with pytest.raises(ValueError, match="hostname"):
-            FrontDoorSettings(hostname=name, smtp=Place(host=DOMAIN, port=0), spool=Path("x"))
+            FrontDoorSettings(hostname=name, smtp=ANYWHERE, spool=Path("x"))

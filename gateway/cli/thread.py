@@ -98,7 +98,7 @@ def _here() -> ZoneInfo:
 
 def _save(house: House, forum: Forum, post: Post, folder: Path) -> None:
     """Writes attachments under their own names; one that is taken by other bytes gets a number."""
-    from gateway.parse.message import attachment_bytes
+    from gateway.parse.attachments import attachment_bytes
     from gateway.store.shelf import posts_of_thread, raw_of
 
     folder.mkdir(parents=True, exist_ok=True)

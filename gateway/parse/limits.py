@@ -30,6 +30,7 @@ AUTHOR_NAME_MAX: Final = 200
 MARKS_MAX: Final = 8  # combining marks on one base character
 ORDINARY_MAX: Final = 256 * 1024
 ORDINARY_HTML_MAX: Final = 64 * 1024
+ORDINARY_TAGS_MAX: Final = 4_000
 ORDINARY_HEADER_MAX: Final = 64 * 1024
 ORDINARY_DELIMITERS_MAX: Final = 100
 ORDINARY_WORDS_MAX: Final = 300

@@ -24,6 +24,7 @@ from gateway.parse.limits import (
     ORDINARY_HEADER_MAX,
     ORDINARY_HTML_MAX,
     ORDINARY_MAX,
+    ORDINARY_TAGS_MAX,
     ORDINARY_WORDS_MAX,
     STRUCTURED_MAX,
     SUBJECT_MAX,
@@ -81,7 +82,9 @@ def is_ordinary(raw: Raw) -> bool:
         return False
     if data.count(b"=?", 0, end if end >= 0 else len(data)) > ORDINARY_WORDS_MAX:
         return False
-    return len(data) <= ORDINARY_HTML_MAX or b"text/html" not in data.lower()
+    if len(data) <= ORDINARY_HTML_MAX and data.count(b"<") <= ORDINARY_TAGS_MAX:
+        return True
+    return b"text/html" not in data.lower()
 
 
 def _read(lines: Lines) -> Message:

@@ -128,5 +128,5 @@ def _without_comments(value: bytes) -> bytes:
     return bytes(kept + value[start:]) if not depth else value
 
 
-# An id in brackets is passed over as a whole, parentheses and all; within a comment that costs nothing but the comment.
-_COMMENT_MARK = re.compile(rb"\\.|<[^<>()\s]+>|[()]", re.DOTALL)
+# An id in brackets is passed over as a whole, parentheses and all.
+_COMMENT_MARK = re.compile(rb"\\.|<[^<>]{1,2000}>|[()]", re.DOTALL)

@@ -114,7 +114,7 @@ def _runs(lines: list[str], depths: list[int], signature: int) -> Iterator[Span]
             in_signature = False
             yield Span(SpanKind.QUOTE, "\n".join([_without_marks(line) for line in lines[start:end]]), depth)
         else:
-            middle = start if in_signature else min(max(signature, start), end)
+            middle = start if in_signature else signature if start <= signature < end else end
             if middle > start:
                 yield Span(SpanKind.TEXT, "\n".join(lines[start:middle]))
             if middle < end:

@@ -6,34 +6,39 @@ mails costs a handful of statements however many mails it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
-from sqlmodel import SQLModel
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select, update
 
+from gateway.store.bulk import Bulk, slices, table_of
 from gateway.store.tables import ClaimRow, GhostRow, PostRow
 from gateway.thread.forest import Claim
 from gateway.thread.place import Container
 
-IN_MAX = 500
-
-
-def table_of(model: type[SQLModel]) -> Table:
-    """The table under a model, for bulk statements."""
-    table: Table = model.__table__  # type: ignore[attr-defined]
-    return table
-
-
 POST, GHOST, CLAIM = table_of(PostRow), table_of(GhostRow), table_of(ClaimRow)
+_INSERT_POST, _INSERT_GHOST, _INSERT_CLAIM = Bulk(POST), Bulk(GHOST), Bulk(CLAIM)
 
-
-def slices(values: Iterable[Any], size: int = IN_MAX) -> Iterator[Sequence[Any]]:
-    """`values` in runs short enough for one IN."""
-    run = list(values)
-    for start in range(0, len(run), size):
-        yield run[start : start + size]
+# Made once: building a statement costs more than running it.
+_FORUM: BindParameter[UUID] = bindparam("forum")
+_POSTS = select(POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date).where(
+    POST.c.forum_id == _FORUM, POST.c.msgid.in_(bindparam("msgids", expanding=True)), POST.c.is_imposter.is_(False)
+)
+_GHOSTS = select(GHOST.c.msgid, GHOST.c.parent, GHOST.c.thread_id, GHOST.c.date, GHOST.c.claimant).where(
+    GHOST.c.forum_id == _FORUM, GHOST.c.msgid.in_(bindparam("msgids", expanding=True))
+)
+_CLAIMS = select(CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date).where(CLAIM.c.forum_id == _FORUM)
+_CLAIMS_ON = _CLAIMS.where(CLAIM.c.ghost == bindparam("ghost_id"))
+_CLAIMS_BY = _CLAIMS.where(CLAIM.c.claimant == bindparam("claimant_id"))
+_BEST_CLAIM = _CLAIMS_ON.where(
+    CLAIM.c.date
+    == select(func.min(CLAIM.c.date)).where(CLAIM.c.forum_id == _FORUM, CLAIM.c.ghost == bindparam("ghost_id")).scalar_subquery()
+)
+_REMOVE_CLAIM = delete(CLAIM).where(
+    CLAIM.c.forum_id == _FORUM, CLAIM.c.ghost == bindparam("ghost_id"), CLAIM.c.claimant == bindparam("claimant_id")
+)
+_REMOVE_GHOSTS = delete(GHOST).where(GHOST.c.forum_id == _FORUM, GHOST.c.msgid.in_(bindparam("msgids", expanding=True)))
 
 
 class TableArchive:
@@ -54,18 +59,10 @@ class TableArchive:
         for run in slices({msgid for msgid in msgids if msgid not in self._known}):
             for msgid in run:
                 self._known[msgid] = None
-            columns = (POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date)
-            found = self._db.execute(
-                select(*columns).where(POST.c.forum_id == self._forum, POST.c.msgid.in_(run), POST.c.is_imposter.is_(False))
-            )
-            for msgid, parent, thread, date in found:
+            wanted = {"forum": self._forum, "msgids": run}
+            for msgid, parent, thread, date in self._db.execute(_POSTS, wanted):
                 self._remember(Container(msgid, False, parent, thread, date))
-            ghosts = self._db.execute(
-                select(GHOST.c.msgid, GHOST.c.parent, GHOST.c.thread_id, GHOST.c.date, GHOST.c.claimant).where(
-                    GHOST.c.forum_id == self._forum, GHOST.c.msgid.in_(run)
-                )
-            )
-            for msgid, parent, thread, date, claimant in ghosts:
+            for msgid, parent, thread, date, claimant in self._db.execute(_GHOSTS, wanted):
                 self._remember(Container(msgid, True, parent, thread, date, claimant))
 
     def _remember(self, container: Container) -> None:
@@ -97,26 +94,22 @@ class TableArchive:
 
     def remove_claim(self, claim: Claim) -> None:
         self._flush_claims()
-        self._db.execute(delete(CLAIM).where(self._claim_on(claim.ghost), CLAIM.c.claimant == claim.claimant))
+        ids = {"forum": self._forum, "ghost_id": claim.ghost, "claimant_id": claim.claimant}
+        self._db.execute(_REMOVE_CLAIM, ids)
 
     def claims_on(self, ghost: str) -> list[Claim]:
-        return self._find_claims(self._claim_on(ghost))
+        return self._find_claims(_CLAIMS_ON, ghost_id=ghost)
 
     def claims_by(self, claimant: str) -> list[Claim]:
-        return self._find_claims((CLAIM.c.forum_id == self._forum) & (CLAIM.c.claimant == claimant))
+        return self._find_claims(_CLAIMS_BY, claimant_id=claimant)
 
     def best_claim(self, ghost: str) -> Claim | None:
-        earliest = select(func.min(CLAIM.c.date)).where(self._claim_on(ghost)).scalar_subquery()
-        found = self._find_claims(self._claim_on(ghost) & (CLAIM.c.date == earliest))
+        found = self._find_claims(_BEST_CLAIM, ghost_id=ghost)
         return found[0] if found else None
 
-    def _claim_on(self, ghost: str) -> Any:
-        return (CLAIM.c.forum_id == self._forum) & (CLAIM.c.ghost == ghost)
-
-    def _find_claims(self, condition: Any) -> list[Claim]:
+    def _find_claims(self, query: Any, **ids: str) -> list[Claim]:
         self._flush_claims()
-        columns = (CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date)
-        found = [Claim(*row) for row in self._db.execute(select(*columns).where(condition))]
+        found = [Claim(*row) for row in self._db.execute(query, {"forum": self._forum, **ids})]
         # Sorted here: engines need not order text alike, and Python's order is the one that `thread` uses.
         found.sort(key=lambda claim: claim.key)
         return found
@@ -174,14 +167,10 @@ class TableArchive:
             else:
                 posts.append(self._row(container))
         self._touched.clear()
-        if gone:
-            self._db.execute(delete(GHOST).where(GHOST.c.forum_id == self._forum, GHOST.c.msgid == bindparam("gone")), [
-                {"gone": msgid} for msgid in gone
-            ])  # fmt: skip
-        if posts:
-            self._db.execute(insert(POST), posts)
-        if new_ghosts:
-            self._db.execute(insert(GHOST), new_ghosts)
+        for run in slices(gone):
+            self._db.execute(_REMOVE_GHOSTS, {"forum": self._forum, "msgids": run})
+        _INSERT_POST.insert(self._db, posts)
+        _INSERT_GHOST.insert(self._db, new_ghosts)
         self._flush_claims()
 
     def _row(self, container: Container) -> dict[str, Any]:
@@ -205,10 +194,7 @@ class TableArchive:
         self._db.execute(update(POST).where(here, POST.c.is_imposter.is_(False)).values(parent=post.parent, date=post.date))
 
     def _flush_claims(self) -> None:
-        if self._claims:
-            names = ("ghost", "claimant", "position", "next", "date")
-            self._db.execute(
-                insert(CLAIM),
-                [{"forum_id": self._forum} | {name: getattr(claim, name) for name in names} for claim in self._claims],
-            )
-            self._claims.clear()
+        names = ("ghost", "claimant", "position", "next", "date")
+        rows = [{"forum_id": self._forum} | {name: getattr(claim, name) for name in names} for claim in self._claims]
+        _INSERT_CLAIM.insert(self._db, rows)
+        self._claims.clear()

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.journal import VERB_OF, Verb
 from gateway.mail.address import Address
@@ -23,14 +23,24 @@ from gateway.mail.envelope import Envelope, Raw
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
 from gateway.mail.verdict import Decision, Reason, Verdict
-from gateway.store.archive import POST, TableArchive, slices, table_of
+from gateway.store.archive import POST, TableArchive
+from gateway.store.bulk import Bulk, slices, table_of
 from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
 from gateway.thread.forest import Node, effective_date
 from gateway.thread.place import place, rehead
 
 MAIL, RAW, JOURNAL, FORUM = table_of(MailRow), table_of(RawRow), table_of(JournalRow), table_of(ForumRow)
 DECISION = table_of(DecisionRow)
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+_INSERT_MAIL, _INSERT_RAW, _INSERT_JOURNAL, _INSERT_POST = Bulk(MAIL), Bulk(RAW), Bulk(JOURNAL), Bulk(POST)
+_KNOWN = select(MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict).where(
+    MAIL.c.forum_id == bindparam("forum"), MAIL.c.msgid.in_(bindparam("msgids", expanding=True))
+)
+_MARKERS = select(POST.c.marker).where(
+    POST.c.forum_id == bindparam("forum"), POST.c.marker.in_(bindparam("markers", expanding=True))
+)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MARKER = 8
 
 
@@ -61,19 +71,19 @@ class _Known:
 
 
 def marker_digits(msgid: str, content_hash: bytes, piece: int) -> str:
-    """The Crockford base32 digits that a post's marker is cut from; 51 of them (design 5.12)."""
+    """The 50 Crockford base32 digits that a post's marker is cut from (design 5.12)."""
     digest = hashlib.sha256(b"\0".join((msgid.encode(), content_hash, str(piece).encode()))).digest()
-    number = int.from_bytes(digest, "big")
-    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(251, 0, -5))
+    number = int.from_bytes(digest, "big") >> 6
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(240, -1, -10)])
 
 
 def spans_to_json(spans: Iterable[Span]) -> str:
-    return json.dumps([(span.kind, span.text, span.depth) for span in spans], ensure_ascii=False, separators=(",", ":"))
+    return _encode([(span.kind, span.text, span.depth) for span in spans])
 
 
-def attachments_to_json(attachments: Iterable[Attachment]) -> str:
+def attachments_to_json(attachments: Sequence[Attachment]) -> str:
     fields = Attachment.__slots__
-    return json.dumps([{name: getattr(item, name) for name in fields} for item in attachments], ensure_ascii=False)
+    return _encode([{name: getattr(item, name) for name in fields} for item in attachments]) if attachments else "[]"
 
 
 def keep(connection: Connection, batch: Sequence[Incoming], new_id: Callable[[], UUID]) -> list[bool]:
@@ -122,6 +132,7 @@ class _Batch:
         self._new_id = new_id
         self._archive = TableArchive(connection, forum_id)
         self._known: dict[str, list[_Known]] = {}
+        self._digits: dict[bytes, str] = {}
         self._markers: set[str] = set()
         self._imposters: list[dict[str, Any]] = []
         self._journal: list[dict[str, Any]] = []
@@ -138,24 +149,18 @@ class _Batch:
         if fresh:
             self._insert_mail(fresh)
             self._place([(item, mail_id) for item, mail_id in fresh if item.decision.verdict is Verdict.ACCEPT])
-            self._db.execute(insert(JOURNAL), self._journal)
+            _INSERT_JOURNAL.insert(self._db, self._journal)
         return result
 
     def place(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
         """Places mails that are stored already (released from being held)."""
         self._find_known({item.message.msgid for item, _ in items})
         self._place(items)
-        if self._journal:
-            self._db.execute(insert(JOURNAL), self._journal)
+        _INSERT_JOURNAL.insert(self._db, self._journal)
 
     def _find_known(self, msgids: set[str]) -> None:
         for run in slices(msgids):
-            rows = self._db.execute(
-                select(MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict).where(
-                    MAIL.c.forum_id == self._forum, MAIL.c.msgid.in_(run)
-                )
-            )
-            for msgid, *rest in rows:
+            for msgid, *rest in self._db.execute(_KNOWN, {"forum": self._forum, "msgids": run}):
                 self._known.setdefault(msgid, []).append(_Known(*rest))
 
     def _accept(self, item: Incoming) -> UUID | None:
@@ -168,7 +173,7 @@ class _Batch:
         return mail_id
 
     def _insert_mail(self, fresh: Sequence[tuple[Incoming, UUID]]) -> None:
-        self._db.execute(insert(MAIL), [self._mail_row(item, mail_id) for item, mail_id in fresh])
+        _INSERT_MAIL.insert(self._db, [self._mail_row(item, mail_id) for item, mail_id in fresh])
         compress = zstandard.ZstdCompressor(level=3).compress
         small: list[dict[str, Any]] = []
         for item, mail_id in fresh:
@@ -178,11 +183,10 @@ class _Batch:
                     small.append(row)
                 else:
                     # Piece by piece, so that a spooled mail is never in memory as a whole.
-                    self._db.execute(insert(RAW), row)
+                    _INSERT_RAW.insert(self._db, [row])
             at, verb = item.envelope.received_at, VERB_OF[item.decision.verdict]
             self._tell(at, verb, mail_id, item.decision.reason)
-        if small:
-            self._db.execute(insert(RAW), small)
+        _INSERT_RAW.insert(self._db, small)
 
     def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
         self._journal.append(
@@ -228,7 +232,7 @@ class _Batch:
                 first = archive.find(row["msgid"])
                 assert first is not None
                 row["thread_id"] = first.thread
-            self._db.execute(insert(POST), self._imposters)
+            _INSERT_POST.insert(self._db, self._imposters)
         if archive.merged:
             self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
 
@@ -283,14 +287,17 @@ class _Batch:
         }
 
     def _find_markers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
-        wanted = {marker_digits(i.message.msgid, i.message.content_hash, 0)[:MARKER] for i, _ in items}
+        for item, _ in items:
+            message = item.message
+            self._digits[message.content_hash] = marker_digits(message.msgid, message.content_hash, 0)
+        wanted = {digits[:MARKER] for digits in self._digits.values()}
         for run in slices(wanted):
-            rows = self._db.execute(select(POST.c.marker).where(POST.c.forum_id == self._forum, POST.c.marker.in_(run)))
+            rows = self._db.execute(_MARKERS, {"forum": self._forum, "markers": run})
             self._markers.update(row.marker for row in rows)
 
     def _marker(self, message: Message) -> str:
         """Eight digits; one more for each collision, which is looked up only then."""
-        digits = marker_digits(message.msgid, message.content_hash, 0)
+        digits = self._digits[message.content_hash]
         size = MARKER
         while digits[:size] in self._markers:
             size += 1

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 
 from gateway.journal import Verb
 from gateway.mail.forum import Member
-from gateway.store.archive import POST, table_of
+from gateway.store.archive import POST
+from gateway.store.bulk import table_of
 from gateway.store.keep import FORUM, JOURNAL
 from gateway.store.shelf import unpublished
 from gateway.store.tables import IssueRow, LetterRow, RenderingRow

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum, Member
-from gateway.store.archive import table_of
+from gateway.store.bulk import table_of
 from gateway.store.engine import Store
 from gateway.store.tables import ForumRow, MemberRow
 

@@ -13,7 +13,8 @@ import zstandard
 from sqlalchemy import Connection, Row, func, select
 
 from gateway.mail.message import Attachment, Span, SpanKind
-from gateway.store.archive import GHOST, POST, slices
+from gateway.store.archive import GHOST, POST
+from gateway.store.bulk import slices
 from gateway.store.keep import MAIL, RAW
 from gateway.thread.weave import Row as WeaveRow
 

@@ -6,10 +6,29 @@ Every table that grows has forum_id first in its key. Nothing here validates: `p
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import JSON, Column, Dialect, Index, LargeBinary, MetaData, Text, TypeDecorator, UniqueConstraint, Uuid
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
+
+
+class Id(TypeDecorator[UUID]):
+    """A UUID: 16 bytes in SQLite too, where SQLAlchemy would store 32 digits in every key and index."""
+
+    impl = Uuid
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(LargeBinary(16) if dialect.name == "sqlite" else Uuid())
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
+        return value.bytes if value is not None and dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
+        return UUID(bytes=value) if isinstance(value, bytes) else value
+
 
 SQLModel.metadata.naming_convention = MetaData(
     naming_convention={
@@ -20,6 +39,8 @@ SQLModel.metadata.naming_convention = MetaData(
     }
 ).naming_convention
 metadata = SQLModel.metadata
+# Rows in the order of their key, without a second copy of the key: for narrow tables in SQLite.
+CLUSTERED = {"sqlite_with_rowid": False}
 
 
 class ForumRow(SQLModel, table=True):
@@ -28,7 +49,7 @@ class ForumRow(SQLModel, table=True):
     __tablename__ = "forum"
     __table_args__ = (UniqueConstraint("name", "domain"),)
 
-    id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     name: str
     domain: str
     title: str
@@ -42,8 +63,8 @@ class MemberRow(SQLModel, table=True):
     __tablename__ = "member"
     __table_args__ = (UniqueConstraint("forum_id", "address_key"),)
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     address: str
     address_key: str
     handle: str
@@ -65,10 +86,11 @@ class MailRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("forum_id", "msgid", "content_hash"),
         Index(None, "forum_id", "verdict", "received_at"),
+        CLUSTERED,
     )
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     msgid: str
     content_hash: bytes
     received_at: datetime
@@ -86,8 +108,8 @@ class RawRow(SQLModel, table=True):
 
     __tablename__ = "raw"
 
-    forum_id: UUID = Field(primary_key=True)
-    mail_id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    mail_id: UUID = Field(primary_key=True, sa_type=Id)
     seq: int = Field(primary_key=True)
     data: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
@@ -98,9 +120,9 @@ class DecisionRow(SQLModel, table=True):
     __tablename__ = "decision"
     __table_args__ = (Index(None, "forum_id", "mail_id"),)
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    mail_id: UUID
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    mail_id: UUID = Field(sa_type=Id)
     at: datetime
     verdict: str
     reason: str
@@ -121,15 +143,15 @@ class PostRow(SQLModel, table=True):
         Index(None, "forum_id", "mail_id"),
     )
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    mail_id: UUID
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    mail_id: UUID = Field(sa_type=Id)
     piece: int
     msgid: str
     marker: str
     is_imposter: bool
     parent: str | None
-    thread_id: UUID
+    thread_id: UUID = Field(sa_type=Id)
     date: datetime
     author_name: str
     author_key: str
@@ -144,12 +166,12 @@ class GhostRow(SQLModel, table=True):
     """Derived: a msgid that posts refer to and nobody has received; `date` and `claimant` are those of its best claim."""
 
     __tablename__ = "ghost"
-    __table_args__ = (Index(None, "forum_id", "thread_id"),)
+    __table_args__ = (Index(None, "forum_id", "thread_id"), CLUSTERED)
 
-    forum_id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
     msgid: str = Field(primary_key=True)
     parent: str | None
-    thread_id: UUID
+    thread_id: UUID = Field(sa_type=Id)
     date: datetime
     claimant: str
 
@@ -158,9 +180,9 @@ class ClaimRow(SQLModel, table=True):
     """Derived: what a post says of a ghost's parent (`thread.forest`)."""
 
     __tablename__ = "claim"
-    __table_args__ = (Index(None, "forum_id", "claimant"), Index(None, "forum_id", "ghost", "date", "claimant"))
+    __table_args__ = (Index(None, "forum_id", "claimant"), Index(None, "forum_id", "ghost", "date", "claimant"), CLUSTERED)
 
-    forum_id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
     ghost: str = Field(primary_key=True)
     claimant: str = Field(primary_key=True)
     position: int
@@ -172,12 +194,13 @@ class JournalRow(SQLModel, table=True):
     """Fact: what happened, in the verbs of `journal`, written in the transaction that did it."""
 
     __tablename__ = "journal"
+    __table_args__ = (CLUSTERED,)
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     at: datetime
     verb: str
-    subject_id: UUID | None
+    subject_id: UUID | None = Field(sa_type=Id)
     detail: str
 
 
@@ -187,8 +210,8 @@ class RenderingRow(SQLModel, table=True):
     __tablename__ = "rendering"
     __table_args__ = (UniqueConstraint("forum_id", "from_number", "to_number", "until", "zone", "language"),)
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
     from_number: int
     to_number: int
     until: datetime
@@ -209,15 +232,15 @@ class IssueRow(SQLModel, table=True):
         UniqueConstraint("forum_id", "member_id", "period_id"),
     )
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    member_id: UUID
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    member_id: UUID = Field(sa_type=Id)
     period_id: str
     from_number: int
     to_number: int
     since: datetime
     until: datetime
-    rendering_id: UUID
+    rendering_id: UUID = Field(sa_type=Id)
     msgid: str
     previous: str | None
 
@@ -228,10 +251,10 @@ class LetterRow(SQLModel, table=True):
     __tablename__ = "letter"
     __table_args__ = (Index(None, "state", "due_at"),)
 
-    forum_id: UUID = Field(primary_key=True)
-    id: UUID = Field(primary_key=True)
-    issue_id: UUID
-    member_id: UUID
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    issue_id: UUID = Field(sa_type=Id)
+    member_id: UUID = Field(sa_type=Id)
     recipient: str
     state: str
     due_at: datetime

@@ -2,13 +2,14 @@
 
 from alembic import context
 
-from gateway.store.tables import metadata
+from gateway.store.tables import Id, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     render_as_batch=True,
     transactional_ddl=True,
+    render_item=lambda kind, item, _autogen: "Id()" if kind == "type" and isinstance(item, Id) else False,
 )
 with context.begin_transaction():
     context.run_migrations()

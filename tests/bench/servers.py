@@ -1,0 +1,106 @@
+"""Starts what is measured: a `gateway serve` of our own in a folder, on either engine, or the yardstick."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+FORUM = "discuss@lists.example.org"
+LIST_ID = "discuss.lists.example.org"
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """Settings by environment: everything in `folder`, a free port, no limit on new connections."""
+    settings = {
+        "GATEWAY_DATA": str(folder),
+        "GATEWAY_SMTP__PORT": "0",
+        "GATEWAY_SMTP__LIMITS__NEW_PER_NETWORK_AND_MINUTE": "0",
+        "GATEWAY_SMTP__LIMITS__CONNECTIONS_PER_NETWORK": "0",
+        "GATEWAY_CONFIG": "",
+    }
+    return {**os.environ, **settings, **more}
+
+
+def gateway(folder: Path, *words: str, **more: str) -> str:
+    """Runs one command of the program; its output."""
+    command = [sys.executable, "-m", "gateway", *words]
+    return subprocess.run(command, env=environment(folder, **more), check=True, capture_output=True, text=True, cwd=folder).stdout
+
+
+class Serving:
+    """A running `gateway serve`."""
+
+    def __init__(self, folder: Path, **more: str) -> None:
+        self._log = (folder / "log").open("ab+")
+        command = [sys.executable, "-m", "gateway", "serve"]
+        self.process = subprocess.Popen(command, env=environment(folder, **more), cwd=folder, stderr=self._log)
+        self.listening = self._wait(folder / "log")
+
+    def _wait(self, log: Path) -> dict[str, Any]:
+        """The line that tells the ports; the log is followed by reading, the process is asked whether it lives."""
+        with log.open("rb") as lines:
+            while True:
+                line = lines.readline()
+                if b'"listening"' in line and line.endswith(b"\n"):
+                    found: dict[str, Any] = json.loads(line)
+                    return found
+                if not line and self.process.poll() is not None:
+                    raise RuntimeError(log.read_text())
+                if not line:
+                    try:
+                        self.process.wait(0.05)
+                    except subprocess.TimeoutExpired:
+                        continue
+
+    @property
+    def port(self) -> int:
+        return int(self.listening["smtp"])
+
+    def peak_memory(self) -> int:
+        """The largest resident set of the main process so far, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM"))
+
+    def cpu(self) -> float:
+        """CPU seconds of the main process so far."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        code = self.process.wait(60)
+        self._log.close()
+        return code
+
+
+@contextmanager
+def serving(folder: Path, **more: str) -> Iterator[Serving]:
+    """A fresh gateway with one forum that mirrors the corpus's list, stopped in order at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gateway(folder, "forum", "add", FORUM, "--mirror", LIST_ID, **more)
+    server = Serving(folder, **more)
+    try:
+        yield server
+    finally:
+        if server.stop() != 0:
+            raise RuntimeError("the gateway did not stop in order")
+
+
+@contextmanager
+def stock() -> Iterator[int]:
+    """The port of an aiosmtpd that only answers 250."""
+    command = [sys.executable, "-m", "tests.bench.stock"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.communicate("")
