@@ -12,7 +12,7 @@ serve: .venv/run
 	$(BIN)/gateway serve $(ARGS)
 
 test: .venv/dev
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -rs $(ARGS)
 
 check: .venv/dev
 	$(BIN)/ruff check .
@@ -24,13 +24,13 @@ bench: .venv/dev
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .venv/run: requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	test -e .venv/dev || $(PIP) install --require-hashes -r requirements.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/dev: requirements-dev.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	$(PIP) install --require-hashes -r requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ .venv/run

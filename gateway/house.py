@@ -6,13 +6,16 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import ssl
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 from uuid import UUID
 
 import uvloop
@@ -64,7 +67,7 @@ class House:
             self._receiver.close()
         self.store.close()
 
-    def front_door(self) -> FrontDoor:
+    def front_door(self, *, is_shared: bool = False) -> FrontDoor:
         """The SMTP and LMTP listeners, not yet started. Raises BadSettings for a certificate that cannot be read."""
         smtp = self.settings.smtp
         lmtp = smtp.lmtp_socket or (None if smtp.lmtp_port is None else Place(host=smtp.host, port=smtp.lmtp_port))
@@ -74,6 +77,7 @@ class House:
             lmtp=lmtp,
             spool=self.settings.data / "spool",
             limits=smtp.as_limits(),
+            is_shared=is_shared,
         )
         return FrontDoor(settings, door=self.receiver, tls=self._tls(), now=self.now)
 
@@ -99,15 +103,13 @@ class House:
     def key(self) -> bytes:
         """The key of our tokens; made at the first start, readable by us alone, part of every backup."""
         path = self.settings.data / "secrets"
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return bytes.fromhex(path.read_text().strip())
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return bytes.fromhex(path.read_text().strip())
+        if not path.exists():
+            _make_secret(path)
+        text = path.read_text(encoding="ascii", errors="replace").strip()
+        if len(text) != 2 * KEY_BYTES or not set(text) <= set("0123456789abcdef"):
+            # An empty one, after a crash or a full disk, would be a key that anybody can guess.
+            raise BadSettings(f"{path}: does not hold a key: restore it from a backup, or remove it to get a new one")
+        return bytes.fromhex(text)
 
     @contextmanager
     def office(self) -> Iterator[Office]:
@@ -129,35 +131,120 @@ class House:
 
 def serve(settings: Settings, ready: Callable[[FrontDoor], None]) -> None:
     """Runs until SIGTERM or SIGINT: listeners, scheduler and sender in one process. `ready` is told once it listens."""
-    house = House(settings)
-    stop = threading.Event()
-    clockwork = threading.Thread(target=_clockwork, args=(house, stop), name="clockwork")
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_listen(house, ready, clockwork))
-    finally:
-        stop.set()
-        if clockwork.is_alive():
-            clockwork.join()
-        house.close()
+    with _clockwork(settings) as house:
+        _run(_listen(house, ready))
     log.info("stopped")
 
 
-async def _listen(house: House, ready: Callable[[FrontDoor], None], clockwork: threading.Thread) -> None:
-    front = house.front_door()
+def serve_shared(settings: Settings, receivers: int, ready: Callable[[FrontDoor], None]) -> None:
+    """The same with `receivers` processes that receive, for as many processors; scheduler and sender stay in this one.
+
+    One process computes on one processor at a time, whatever threads it has. When one of them ends without being told,
+    all end, and SystemExit tells whoever starts us again. Limits of connections hold for each process.
+    """
+    House(settings).close()  # migrates once, before several look at the tables
+    parent, child_end = os.pipe()
+    with _reserved(settings) as settings:
+        children = {_fork(settings, index, parent, child_end, ready) for index in range(receivers)}
+        os.close(parent)
+        has_failed = False
+
+        stopping = threading.Event()
+
+        def end(*_signal: object) -> None:
+            stopping.set()
+            for child in children:
+                os.kill(child, signal.SIGTERM)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        with _clockwork(settings):
+            while children:
+                child, status = os.waitpid(-1, 0)
+                children.discard(child)
+                if status or not stopping.is_set():
+                    has_failed = True
+                    log.error("a receiver ended", status=status)
+                    end()
+    log.info("stopped")
+    if has_failed:
+        raise SystemExit(1)
+
+
+def _fork(settings: Settings, index: int, parent: int, child_end: int, ready: Callable[[FrontDoor], None]) -> int:
+    """A receiving process; no thread and no connection exists yet that it could inherit."""
+    child = os.fork()
+    if child:
+        return child
+    os.close(child_end)
+    # Its threads share one interpreter lock: on two processors they would only carry each other's cache about.
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[index % len(processors)]})
+    status = 1
+    try:
+        house = House(settings)
+        try:
+            _run(_listen(house, ready, parent))
+            status = 0
+        finally:
+            house.close()
+    except Exception:  # noqa: BLE001 - the parent is told by the status
+        log.error("receiver failed", exc_info=True)
+    finally:
+        os._exit(status)
+
+
+@contextmanager
+def _reserved(settings: Settings) -> Iterator[Settings]:
+    """`settings` with a port that is known and kept, when a free one is asked for."""
+    smtp = settings.smtp
+    if smtp.port:
+        yield settings
+        return
+    with socket.socket(socket.AF_INET6 if ":" in smtp.host else socket.AF_INET) as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        keeper.bind((smtp.host, 0))
+        yield settings.model_copy(update={"smtp": smtp.model_copy(update={"port": keeper.getsockname()[1]})})
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+async def _listen(house: House, ready: Callable[[FrontDoor], None], parent: int | None = None) -> None:
+    """Receives until told to end, by a signal or by the end of the parent process, whose pipe is `parent`."""
+    front = house.front_door(is_shared=parent is not None)
     await front.start()
     stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    clockwork.start()
+        loop.add_signal_handler(number, stopped.set)
+    if parent is not None:
+        loop.add_reader(parent, stopped.set)
     ready(front)
     await stopped.wait()
     log.info("draining")
     await front.drain()
 
 
-def _clockwork(house: House, stop: threading.Event) -> None:
-    """Looks every few seconds for what is due; trouble is logged and the next look goes on."""
+@contextmanager
+def _clockwork(settings: Settings) -> Iterator[House]:
+    """An open house in which a thread looks every few seconds for what is due, until the end."""
+    house = House(settings)
+    stop = threading.Event()
+    thread = threading.Thread(target=_tick_until, args=(house, stop), name="clockwork")
+    thread.start()
+    try:
+        yield house
+    finally:
+        stop.set()
+        thread.join()
+        house.close()
+
+
+def _tick_until(house: House, stop: threading.Event) -> None:
+    """Trouble is logged and the next look goes on."""
     with house.office() as office:
         while not stop.is_set():
             try:
@@ -165,6 +252,18 @@ def _clockwork(house: House, stop: threading.Event) -> None:
             except Exception:  # noqa: BLE001 - a digest that fails must not end the ones to come
                 log.error("tick failed", exc_info=True)
             stop.wait(house.settings.digest.tick)
+
+
+def _make_secret(path: Path) -> None:
+    """Whole or not at all: written beside, then linked into place, unless another process was first."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".secrets-")
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(temporary, path)
+    os.unlink(temporary)
 
 
 def data_folder(name: str) -> Path:

@@ -7,12 +7,19 @@ In: the path of a TOML file, or none for the defaults; `GATEWAY_SMTP__PORT=2525`
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from gateway.mail.address import is_domain
 from gateway.smtp.limits import Limits
@@ -135,6 +142,8 @@ def load_settings(path: Path | None) -> Settings:
         raise BadSettings(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path}: not TOML: {error}") from None
+    except SettingsError as error:
+        raise BadSettings(f"environment: {error}") from None
     except ValidationError as error:
         raise BadSettings("\n".join(_complaint(path, text, one) for one in error.errors())) from None
 
@@ -142,7 +151,10 @@ def load_settings(path: Path | None) -> Settings:
 def _complaint(path: Path | None, text: str, error: Any) -> str:
     keys = [str(key) for key in error["loc"]]
     line = _line_of(text, keys)
-    where = f"{path}:{line}" if path is not None and line else "environment" if path is None or not line else str(path)
+    variable = "__".join(["GATEWAY", *keys]).upper().replace("__", "_", 1)
+    # What is in the environment wins over the file, so it is at fault first.
+    is_set = any(name.upper() == variable for name in os.environ)
+    where = f"environment: {variable}" if is_set or path is None else f"{path}:{line}" if line else str(path)
     reason = "there is no such key" if error["type"] == "extra_forbidden" else error["msg"].removeprefix("Value error, ")
     return f"{where}: {'.'.join(keys)}: {reason[:1].lower()}{reason[1:]}"
 

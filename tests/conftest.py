@@ -56,7 +56,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-def _database(server: str) -> str:
+def empty_database(server: str) -> str:
+    """The URL of a new database on that server."""
     engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
     name = f"t{uuid4().hex}"
     with engine.connect() as connection:
@@ -70,7 +71,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database on each engine."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'gateway.db'}"
-    return _database(request.getfixturevalue("postgres_server"))
+    return empty_database(request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture

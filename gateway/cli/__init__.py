@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -53,8 +52,6 @@ def main() -> None:
         typer.echo(f"gateway: {error}", err=True)
         sys.exit(1)
     except OSError as error:
-        typer.echo(f"gateway: {error.filename or ''}: {error.strerror}".replace(": :", ":"), err=True)
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"gateway: {where}{error.strerror or error}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        # `gateway thread show X | head`: nobody listens any more, which is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

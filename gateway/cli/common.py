@@ -100,7 +100,13 @@ def quiet() -> None:
     """A command talks to a person: of the log only what went wrong is shown."""
     import structlog
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=_stderr)
+    # Not structlog's own tracebacks: they show what variables hold, which is other people's mail.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, plain],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=_stderr,
+    )
 
 
 def log_as_json() -> None:

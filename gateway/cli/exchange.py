@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.common import Context, ForumName, the_forum
+from gateway.cli.common import Context, ForumName, fail, the_forum
 
 if TYPE_CHECKING:
     from gateway.exchange.archives import Piece
@@ -73,12 +73,17 @@ def seed(
     from datetime import timedelta
 
     from gateway.exchange.archives import Piece
-    from gateway.exchange.seed import read_seed, seed_mails, seed_members
+    from gateway.exchange.seed import BadSeed, read_seed, seed_mails, seed_members
     from gateway.house import data_folder
     from gateway.store.roster import add_members
 
     page = path or next(iter(sorted(data_folder("seeds").glob("*.txt"))))
-    seed = read_seed(page.read_text(encoding="utf-8"))
+    try:
+        seed = read_seed(page.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise fail(f"{page}: is not UTF-8 text") from None
+    except BadSeed as error:
+        raise fail(f"{page}: {error}") from None
     obj: Context = ctx.obj
     with obj.house() as house:
         town = the_forum(house, forum)

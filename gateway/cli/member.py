@@ -34,6 +34,8 @@ def make_member(forum: Forum, address: str, *, handle: str, badge: str, zone: st
         known = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{zone!r} is not a time zone; one is Europe/Paris") from None
+    if "@" in handle or not handle.isprintable():
+        raise ValueError(f"the handle {handle!r} holds what is never shown: an address or control characters")
     if not 0 <= hour <= 23:
         raise ValueError(f"hour {hour} is not within 0 to 23")
     if form not in FORMS:
@@ -132,8 +134,16 @@ def import_(
 
 def _read(file: Path, forum: Forum) -> list[Member]:
     columns = {"address", "handle", "badge", "zone", "hour", "form", "digest"}
+    try:
+        return _members(file, forum, columns)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise fail(f"{file}: not a CSV file in UTF-8: {error}", 2) from None
+
+
+def _members(file: Path, forum: Forum, columns: set[str]) -> list[Member]:
     members = []
-    with file.open(encoding="utf-8", newline="") as lines:
+    # A spreadsheet program may begin the file with a byte order mark.
+    with file.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         unknown = set(reader.fieldnames or ()) - columns
         if unknown or "address" not in (reader.fieldnames or ()):
@@ -148,7 +158,7 @@ def _read(file: Path, forum: Forum) -> list[Member]:
                         handle=given.get("handle") or given["address"].partition("@")[0],
                         badge=given.get("badge", ""),
                         zone=given.get("zone") or "UTC",
-                        hour=int(given.get("hour") or 7),
+                        hour=_hour(given.get("hour") or "7"),
                         form=given.get("form") or "html",
                         digest=given.get("digest", "").lower() not in ("no", "false", "0", "off"),
                     )
@@ -156,3 +166,9 @@ def _read(file: Path, forum: Forum) -> list[Member]:
             except ValueError as error:
                 raise fail(f"{file}:{reader.line_num}: {error}", 2) from None
     return members
+
+
+def _hour(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"hour {text!r} is not a number")
+    return int(text)

@@ -23,12 +23,16 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(config, name="config")
 
 
-def serve(ctx: typer.Context) -> None:
+def serve(
+    ctx: typer.Context,
+    receivers: Annotated[int, typer.Option(min=1, help="Processes that receive mail; more than one for busy machines.")] = 1,
+) -> None:
     """Runs the gateway: SMTP, store, scheduler and sender in one process, until SIGTERM.
 
     Example: GATEWAY_SMTP__PORT=2525 gateway serve
     """
     from gateway.house import serve as house_serve
+    from gateway.house import serve_shared
     from gateway.journal import log
     from gateway.settings import load_settings
 
@@ -40,7 +44,10 @@ def serve(ctx: typer.Context) -> None:
         places = {str(via): port for via, port in front.ports.items()}
         log.info("listening", host=settings.smtp.host, **places)
 
-    house_serve(settings, ready)
+    if receivers == 1:
+        house_serve(settings, ready)
+    else:
+        serve_shared(settings, receivers, ready)
 
 
 def demo(

@@ -26,7 +26,7 @@ app = typer.Typer(help="List threads, show one.", no_args_is_help=True)
 def list_(
     ctx: typer.Context,
     forum: ForumName = "",
-    limit: Annotated[int, typer.Option(help="At most so many, the latest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Lists the threads of a forum, the one with the latest post first.
@@ -99,12 +99,12 @@ def _here() -> ZoneInfo:
 def _save(house: House, forum: Forum, post: Post, folder: Path) -> None:
     """Writes attachments under their own names; one that is taken by other bytes gets a number."""
     from gateway.parse.attachments import attachment_bytes
-    from gateway.store.shelf import posts_of_thread, raw_of
+    from gateway.store.shelf import posts_of_threads, raw_of
 
     folder.mkdir(parents=True, exist_ok=True)
     saved = 0
     with house.store.read() as db:
-        for one in posts_of_thread(db, forum.id, post.thread_id):
+        for one in posts_of_threads(db, forum.id, [post.thread_id])[post.thread_id]:
             raw = raw_of(db, forum.id, one.mail_id) if one.attachments else b""
             for attachment in one.attachments:
                 data = attachment_bytes(raw, attachment)

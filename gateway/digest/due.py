@@ -23,7 +23,11 @@ def daily_period(now: datetime, zone: ZoneInfo, hour: int) -> Period:
     if until > now:
         today -= timedelta(days=1)
         until = _at(today, zone, hour)
-    return Period(today.isoformat(), _at(today - timedelta(days=1), zone, hour), until)
+    since = _at(today - timedelta(days=1), zone, hour)
+    if since == until:
+        # A country that crossed the date line left out yesterday.
+        since = _at(today - timedelta(days=2), zone, hour)
+    return Period(today.isoformat(), since, until)
 
 
 def _at(day: date, zone: ZoneInfo, hour: int) -> datetime:

@@ -8,11 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 # "From sender Thu Jan  1 00:00:00 1970", the only thing that tells one mail of an mbox from the next.
-_FROM = re.compile(rb"From \S.* (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d):(\d\d):(\d\d) (\d{4})")
+# Seconds may be missing, and a zone may stand before the year (System V) or, as an offset, after it.
+_FROM = re.compile(
+    rb"From \S.* (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([A-Z][a-z]{2}) +(\d{1,2}) "
+    rb"(\d\d):(\d\d)(?::(\d\d))?(?: [A-Z]{3,5})? (\d{4})(?: ([+-])(\d\d)(\d\d)\b)?"
+)
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 
 
@@ -66,10 +70,11 @@ def _separator_date(line: bytes) -> datetime | None:
     match = _FROM.match(line)
     if not match:
         return None
-    day, hour, minute, second, year = (int(match[group]) for group in range(2, 7))
+    day, hour, minute, second, year = (int(match[group] or 0) for group in range(2, 7))
+    east = timedelta(hours=int(match[8] or 0), minutes=int(match[9] or 0)) * (-1 if match[7] == b"-" else 1)
     try:
-        return datetime(year, _MONTHS[match[1]], day, hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
+        return datetime(year, _MONTHS[match[1]], day, hour, minute, second, tzinfo=UTC) - east
+    except (KeyError, ValueError, OverflowError):
         return None
 
 

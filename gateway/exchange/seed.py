@@ -10,17 +10,19 @@ than 120 characters is text. Anonymous Cowards have their name on a second line 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from gateway.mail.address import Address
+from gateway.mail.address import LOCAL_MAX, Address
 from gateway.mail.forum import Forum, Member
 
 TITLE_MAX = 120
@@ -62,7 +64,10 @@ class Comment:
         """An address of its own for each name; Anonymous Cowards share none."""
         if self.author == ANONYMOUS:
             return f"coward.{self.number}"
-        return re.sub(r"[^a-z0-9]+", ".", self.author.lower()).strip(".") or "nameless"
+        plain = re.sub(r"[^a-z0-9]+", ".", self.author.lower()).strip(".")
+        if plain and len(plain) <= LOCAL_MAX:
+            return plain
+        return f"author.{hashlib.sha256(self.author.encode()).hexdigest()[:12]}" if self.author else "nameless"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +170,7 @@ def _mail(
     forum: str, name: str, mailbox: str, subject: str, text: str, at: datetime, msgid: str, above: tuple[str, ...]
 ) -> EmailMessage:
     mail = EmailMessage(SMTP)
-    mail["From"] = f'"{name}" <{mailbox}@{DOMAIN}>' if name else f"<{mailbox}@{DOMAIN}>"
+    mail["From"] = Mailbox(name, mailbox, DOMAIN)
     mail["To"] = forum
     mail["Subject"] = subject
     mail["Date"] = format_datetime(at)

@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
-
-from sqlalchemy import Connection
 
 from gateway.digest.issue import ThreadPart
 from gateway.digest.outline import Telling, outline_part
 from gateway.mail.forum import Forum, Member
+from gateway.mail.message import Attachment, Span
 from gateway.people.handles import byline
 from gateway.store import shelf
-from gateway.thread.weave import weave
+from gateway.store.engine import Transaction
+from gateway.thread.weave import Row, weave
+
+Text = tuple[tuple[Span, ...], tuple[Attachment, ...]]
 
 
-def tell_thread(
-    db: Connection, forum: Forum, members: Mapping[str, Member], thread_id: UUID, new: Collection[UUID] | None = None
+def tell_thread(db: Transaction, forum: Forum, members: Mapping[str, Member], thread_id: UUID) -> ThreadPart:
+    """One thread, woven, all of it. `members` by address key."""
+    posts = shelf.posts_of_threads(db, forum.id, [thread_id])[thread_id]
+    ghosts = shelf.ghosts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
+    return _part(forum, members, posts, ghosts, None, {})
+
+
+def tell_new(
+    db: Transaction, forum: Forum, members: Mapping[str, Member], new: Mapping[UUID, Collection[UUID]]
+) -> list[ThreadPart]:
+    """Of each thread in `new` its posts that are named there and what stands above them."""
+    posts = shelf.posts_of_threads(db, forum.id, new, with_text=False)
+    ghosts = shelf.ghosts_of_threads(db, forum.id, new)
+    texts = shelf.texts_of(db, forum.id, [post for ids in new.values() for post in ids])
+    return [_part(forum, members, posts[thread], ghosts.get(thread, []), ids, texts) for thread, ids in new.items()]
+
+
+def _part(
+    forum: Forum,
+    members: Mapping[str, Member],
+    posts: Sequence[shelf.Post],
+    ghosts: Sequence[Row],
+    new: Collection[UUID] | None,
+    texts: Mapping[UUID, Text],
 ) -> ThreadPart:
-    """One thread, woven: all of it, or the posts in `new` and what stands above them. `members` by address key."""
-    posts = shelf.posts_of_thread(db, forum.id, thread_id, with_text=new is None)
-    ghosts = shelf.ghosts_of_thread(db, forum.id, thread_id)
-    texts = {} if new is None else shelf.texts_of(db, forum.id, new)
-    tellings = {post.id.hex: _telling(texts.get(post.id, post), members) for post in posts}
+    tellings = {post.id.hex: _telling(post, texts.get(post.id), members) for post in posts}
     places = weave([*(post.row for post in posts), *ghosts])
     return outline_part(places, tellings, forum.name, None if new is None else {id.hex for id in new})
 
 
-def _telling(post: shelf.Post, members: Mapping[str, Member]) -> Telling:
+def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member]) -> Telling:
+    spans, attachments = text or (post.spans, post.attachments)
     return Telling(
         marker=post.marker,
         msgid=post.msgid,
@@ -35,8 +56,8 @@ def _telling(post: shelf.Post, members: Mapping[str, Member]) -> Telling:
         byline=byline(post.author_name, post.author_key, members),
         date=post.date,
         is_imposter=post.is_imposter,
-        spans=post.spans,
-        attachments=post.attachments,
+        spans=spans,
+        attachments=attachments,
     )
 
 

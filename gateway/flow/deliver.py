@@ -66,7 +66,11 @@ def _attempt(store: Store, office: Office, forum: Forum, letter: ledger.Letter, 
     except Exception as error:  # noqa: BLE001 - one letter that cannot be composed must not stop the others
         log.error("letter not composed", exc_info=True)
         return Outcome(Fate.DEFERRED, f"not composed: {type(error).__name__}")
-    return office.courier.deliver(reverse_path, recipient, raw)
+    try:
+        return office.courier.deliver(reverse_path, recipient, raw)
+    except Exception as error:  # noqa: BLE001 - a courier never raises for trouble on the way: this is ours, and may be mended
+        log.error("courier failed", exc_info=True)
+        return Outcome(Fate.DEFERRED, f"not carried: {type(error).__name__}")
 
 
 def compose(store: Store, key: bytes, forum: Forum, letter: ledger.Letter, recipient: Address) -> tuple[Address, bytes]:

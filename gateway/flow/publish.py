@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from gateway.digest.due import Period, daily_period
 from gateway.digest.issue import Issue
-from gateway.flow.browse import by_key, tell_thread
+from gateway.flow.browse import by_key, tell_new
 from gateway.journal import Verb, log
 from gateway.mail.forum import Forum, Member
 from gateway.render.digest import Rendering, render_issue
 from gateway.store import ledger, roster, shelf
-from gateway.store.engine import Store
+from gateway.store.engine import Store, Transaction
 
 LANGUAGE = "en"
 
@@ -67,7 +65,7 @@ def send_due(store: Store, forum: Forum, now: datetime, new_id: Callable[[], UUI
     return letters
 
 
-def find_due(db: Connection, forum: Forum, members: Sequence[Member], now: datetime, *, at_once: bool) -> list[Due]:
+def find_due(db: Transaction, forum: Forum, members: Sequence[Member], now: datetime, *, at_once: bool) -> list[Due]:
     """Who is to be told something now. Nothing new: no mail."""
     cursors = roster.cursors(db, forum.id)
     found = []
@@ -86,11 +84,11 @@ def now_period(now: datetime) -> Period:
     return Period(f"now-{now:%Y-%m-%dT%H:%M:%S}", now - timedelta(days=1), now)
 
 
-def build_issue(db: Connection, forum: Forum, members: Sequence[Member], due: Due) -> Issue:
+def build_issue(db: Transaction, forum: Forum, members: Sequence[Member], due: Due) -> Issue:
     """What that issue tells."""
     found = shelf.published_between(db, forum.id, due.from_number, due.to_number)
     people = by_key(members)
-    parts = [tell_thread(db, forum, people, thread, new) for thread, new in found.items()]
+    parts = tell_new(db, forum, people, found)
     parts.sort(key=lambda part: min((e.at for e in part.entries if e.at and e.is_new), default=due.period.since))
     return Issue(
         forum=forum,
@@ -109,7 +107,7 @@ def preview(store: Store, forum: Forum, member: Member, now: datetime) -> Render
         return render_issue(build_issue(db, forum, members, due[0]), zone=member.zone, language=LANGUAGE) if due else None
 
 
-def _queue(db: Connection, forum: Forum, members: Sequence[Member], due: Due, now: datetime, new_id: Callable[[], UUID]) -> None:
+def _queue(db: Transaction, forum: Forum, members: Sequence[Member], due: Due, now: datetime, new_id: Callable[[], UUID]) -> None:
     member, period = due.member, due.period
     row = ledger.Ledger(
         id=new_id(),
@@ -129,7 +127,7 @@ def _queue(db: Connection, forum: Forum, members: Sequence[Member], due: Due, no
     ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.QUEUED, subject=row.id, detail=period.id)
 
 
-def _rendering(db: Connection, forum: Forum, members: Sequence[Member], due: Due, new_id: Callable[[], UUID]) -> UUID:
+def _rendering(db: Transaction, forum: Forum, members: Sequence[Member], due: Due, new_id: Callable[[], UUID]) -> UUID:
     """The rendering that all share who have this range, zone and language; made by the first who needs it."""
     key = {
         "from_number": due.from_number,

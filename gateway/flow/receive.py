@@ -1,8 +1,8 @@
 """Takes a mail in: read, judge, place, keep (design 4). The door that `smtp` and `exchange` knock at.
 
 In: envelope, raw and destinations. Out: a future of one decision for each destination, done when everything is committed.
-A thread reads ordinary mail; mail that is large or odd queues for a second one, which has it read in a killable process,
-so that a bomb delays only its like.
+Ordinary mail is read in the writer's thread, just before it is kept; mail that is large or odd queues for a thread that has
+it read in a killable process, so that a bomb delays only its like.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from queue import SimpleQueue
-from typing import NamedTuple
 
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
@@ -33,11 +32,50 @@ Decisions = tuple[Decision, ...]
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
-class _Job(NamedTuple):
-    envelope: Envelope
-    raw: Raw
-    destinations: tuple[Destination, ...]
-    answer: Future[Decisions]
+class _Job:
+    """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
+
+    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw")
+
+    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> None:
+        self.envelope = envelope
+        self.raw = raw
+        self.destinations = destinations
+        self.answer: Future[Decisions] = Future()
+        self.message: Message | None = None
+        self.decisions: list[Decision] = []
+        self.order: list[int] = []
+
+    @property
+    def size(self) -> int:
+        return self.raw.size
+
+    def prepare(self) -> list[Incoming]:
+        message = self.message = self.message or parse_message(self.raw.read())
+        decisions = self.decisions = [decide(Case(self.envelope, message, one)) for one in self.destinations]
+        # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
+        self.order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
+        return [
+            Incoming(
+                forum=self.destinations[index].forum,
+                recipient=self.destinations[index].address,
+                envelope=self.envelope,
+                message=message,
+                raw=self.raw,
+                decision=decisions[index],
+            )
+            for index in self.order
+        ]
+
+    def finish(self, kept: Sequence[bool]) -> Decisions:
+        for index, is_new in zip(self.order, kept, strict=True):
+            if not is_new:
+                self.decisions[index] = Decision(Verdict.ACCEPT, Reason.DUPLICATE)
+        if self.envelope.via is not Via.IMPORT and self.message is not None:
+            for one, decision in zip(self.destinations, self.decisions, strict=True):
+                verb, reason = VERB_OF[decision.verdict], decision.reason
+                log.info(verb, forum=one.forum.name, msgid=self.message.msgid, reason=reason, size=self.size)
+        return tuple(self.decisions)
 
 
 class Receiver:
@@ -48,15 +86,10 @@ class Receiver:
         self._writer = writer
         self._reader = reader
         self._forums: dict[str, Forum] = {}
-        self._ordinary: SimpleQueue[_Job | None] = SimpleQueue()
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._run, args=(self._ordinary, self._read_ordinary), name="reading", daemon=True),
-            threading.Thread(target=self._run, args=(self._odd, self._read_odd), name="reading-odd", daemon=True),
-        ]
+        self._reading = threading.Thread(target=self._read_odd, name="reading", daemon=True)
         self.refresh()
-        for thread in self._threads:
-            thread.start()
+        self._reading.start()
 
     def route(self, address: Address) -> Destination | None:
         """What `address` stands for, from memory; None when it is not ours as far as we know."""
@@ -68,76 +101,30 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        answer: Future[Decisions] = Future()
-        self._ordinary.put(_Job(envelope, raw, destinations, answer))
-        return answer
+        job = _Job(envelope, raw, destinations)
+        if is_ordinary(raw):
+            self._writer.submit(job)
+        else:
+            self._odd.put(job)
+        return job.answer
 
     def close(self) -> None:
-        for queue, thread in zip((self._ordinary, self._odd), self._threads, strict=True):
-            queue.put(None)
-            thread.join()
+        self._odd.put(None)
+        self._reading.join()
         self._writer.close()
         self._reader.close()
 
-    def _run(self, queue: SimpleQueue[_Job | None], read: Callable[[_Job], Message | None]) -> None:
-        while (job := queue.get()) is not None:
+    def _read_odd(self) -> None:
+        while (job := self._odd.get()) is not None:
+            if job.answer.cancelled():
+                continue
             try:
-                message = read(job)
-                if message is not None and job.answer.set_running_or_notify_cancel():
-                    self._keep(job, message)
+                job.message = self._reader.read(job.raw)
+                self._writer.submit(job)
             except Exception as error:  # noqa: BLE001 - the sender is told to try again; the next mail is not his to spoil
-                log.error("mail not taken", exc_info=True)
-                if not job.answer.done():
+                log.error("mail not read", exc_info=True)
+                if job.answer.set_running_or_notify_cancel():
                     job.answer.set_exception(error)
-
-    def _read_ordinary(self, job: _Job) -> Message | None:
-        if not is_ordinary(job.raw):
-            self._odd.put(job)
-            return None
-        return parse_message(job.raw.read())
-
-    def _read_odd(self, job: _Job) -> Message | None:
-        return None if job.answer.cancelled() else self._reader.read(job.raw)
-
-    def _keep(self, job: _Job, message: Message) -> None:
-        decisions = [decide(Case(job.envelope, message, destination)) for destination in job.destinations]
-        order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
-        items = [
-            Incoming(
-                forum=job.destinations[index].forum,
-                recipient=job.destinations[index].address,
-                envelope=job.envelope,
-                message=message,
-                raw=job.raw,
-                decision=decisions[index],
-            )
-            for index in order
-        ]
-
-        def answer(kept: Future[list[bool]]) -> None:
-            error = kept.exception()
-            if error is not None:
-                job.answer.set_exception(error)
-                return
-            for index, is_new in zip(order, kept.result(), strict=True):
-                if not is_new:
-                    decisions[index] = Decision(Verdict.ACCEPT, Reason.DUPLICATE)
-            job.answer.set_result(tuple(decisions))
-            _tell(job, message, decisions)
-
-        if items:
-            self._writer.submit(items).add_done_callback(answer)
-        else:
-            job.answer.set_result(tuple(decisions))
-            _tell(job, message, decisions)
-
-
-def _tell(job: _Job, message: Message, decisions: Sequence[Decision]) -> None:
-    if job.envelope.via is Via.IMPORT:
-        return
-    for destination, decision in zip(job.destinations, decisions, strict=True):
-        verb = VERB_OF[decision.verdict]
-        log.info(verb, forum=destination.forum.name, msgid=message.msgid, reason=decision.reason, size=job.raw.size)
 
 
 def take_all(

@@ -27,6 +27,8 @@ PAGE = 200
 
 def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Callable[[int], None] = lambda done: None) -> int:
     """Makes the derived columns of `forum` anew; returns the number of rows that were wrong."""
+    with store.write() as db:
+        changed = derived.repair_verdicts(db, forum.id)
     wanted: dict[UUID, dict[str, Any]] = {}
     seniority: dict[UUID, tuple[datetime, bytes]] = {}
     chains: dict[UUID, tuple[str, ...]] = {}
@@ -42,7 +44,7 @@ def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Ca
         row["parent"] = row["msgid"] if row["is_imposter"] else woven.parents[row["msgid"]]
     claims = {claim for node in nodes for claim in claims_of(node, firsts)}
     with store.write() as db:
-        changed = derived.repair_posts(db, forum.id, wanted, new_id)
+        changed += derived.repair_posts(db, forum.id, wanted, new_id)
         changed += derived.repair_claims(db, forum.id, claims)
         changed += derived.repair_ghosts(db, forum.id, _ghosts(woven, claims), new_id)
         changed += derived.repair_threads(db, forum.id, woven.threads(), new_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.mail.forum import Member
+
+_AT = re.compile("[@\uff20\ufe6b]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,11 @@ def byline(author_name: str, address_key: str, members: Mapping[str, Member]) ->
     """The byline of a post; `members` maps address keys to members of its forum. An "@" never gets out."""
     member = members.get(address_key)
     if member is not None:
-        return Byline(member.handle, member.badge)
-    name, at, _ = author_name.partition("@")
-    return Byline(name.strip() if at else author_name)
+        return Byline(_without_address(member.handle), member.badge)
+    return Byline(_without_address(author_name))
+
+
+def _without_address(name: str) -> str:
+    """What stands before an "@" of any width."""
+    found = _AT.search(name)
+    return name[: found.start()].strip() if found else name

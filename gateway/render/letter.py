@@ -163,7 +163,10 @@ def _join(part: tuple[list[Field], bytes]) -> Iterable[bytes]:
 
 def _to_ascii(html: str) -> str:
     """Character references instead of UTF-8 where that is not longer than base64 would be: such a page needs no encoding."""
-    data = html.encode("ascii", "xmlcharrefreplace")
+    # Blanks at line ends mean nothing in HTML, and a "From " there can be spelt otherwise: then it needs no encoding either.
+    data = html.encode("ascii", "xmlcharrefreplace").replace(b"\nFrom ", b"\n&#70;rom ")
+    while b" \n" in data:
+        data = data.replace(b" \n", b"\n")
     return data.decode("ascii") if len(data) * 4 < len(html) * 5 else html
 
 
@@ -183,16 +186,15 @@ def _encode(text: str) -> tuple[str, bytes]:
 
 def _quote(data: bytes) -> bytes:
     """RFC 2045 section 6.7, five times as fast as binascii where most of the text needs nothing."""
-    quoted = _TO_QUOTE.sub(lambda match: _hex(match[0]), data)
-    return b"\n".join(
-        [
-            line if len(line) <= QUOTED_MAX and line[-1:] != b" " and line[:5] != b"From " else _break(line)
-            for line in quoted.split(b"\n")
-        ]
-    )
+    return b"\n".join([line if _is_as_is(line) else _break(line) for line in data.split(b"\n")])
+
+
+def _is_as_is(line: bytes) -> bool:
+    return line.isascii() and len(line) <= QUOTED_MAX and b"=" not in line and line[-1:] != b" " and not line.startswith(b"From ")
 
 
 def _break(line: bytes) -> bytes:
+    line = _TO_QUOTE.sub(lambda match: _hex(match[0]), line)
     if line.startswith(b"From "):
         line = b"=46" + line[1:]
     if line.endswith(b" "):

@@ -91,6 +91,25 @@ def _end_of_word(text: str, start: int, width: int) -> int:
 
 def _wrap_wide(text: str, width: int) -> list[str]:
     lines: list[str] = []
+    line, used = "", 0
+    for word in text.split(" "):
+        size = len(word) if word.isascii() else columns(word)
+        if line and used + 1 + size <= width:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if size == len(word) <= width and line:
+            lines.append(line.rstrip(" "))
+            line, used = word, size
+            continue
+        *full, line = _part_wide(f"{line} {word}" if line else word, width) or [""]
+        lines += full
+        used = columns(line)
+    return [*lines, line] if line else lines
+
+
+def _part_wide(text: str, width: int) -> list[str]:
+    """Character by character: wide ones may be parted anywhere."""
+    lines: list[str] = []
     start, used, chance = 0, 0, 0
     for place, char in enumerate(text):
         step = _width(char)

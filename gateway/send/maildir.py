@@ -19,8 +19,10 @@ class MaildirCourier:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Letters hold tokens: they are for one reader, not for everybody on this machine.
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in ("tmp", "new", "cur"):
-            (path / folder).mkdir(parents=True, exist_ok=True)
+            (path / folder).mkdir(mode=0o700, exist_ok=True)
 
     def deliver(self, reverse_path: Address, recipient: Address, raw: bytes) -> Outcome:
         """Written, synced, then moved to new: a mail program never sees half a letter."""
@@ -31,7 +33,7 @@ class MaildirCourier:
             return Outcome(Fate.SENT, f"already in {name}")
         try:
             temporary = self._path / "tmp" / name
-            with temporary.open("wb") as file:
+            with open(temporary, "wb", opener=_private) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -54,3 +56,7 @@ class MaildirCourier:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -71,9 +71,13 @@ class RelayCourier:
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(relay.host, relay.port, relay.hostname, timeout=CONNECT_SECONDS, context=context)
         smtp = smtplib.SMTP(relay.host, relay.port, relay.hostname, timeout=CONNECT_SECONDS)
-        if relay.tls == "starttls":
-            smtp.starttls(context=ssl.create_default_context())
-        smtp.ehlo_or_helo_if_needed()
+        try:
+            if relay.tls == "starttls":
+                smtp.starttls(context=ssl.create_default_context())
+            smtp.ehlo_or_helo_if_needed()
+        except BaseException:
+            smtp.close()
+            raise
         return smtp
 
     def _send(self, smtp: smtplib.SMTP, reverse_path: Address, recipient: Address, raw: bytes) -> Outcome:
@@ -97,7 +101,11 @@ class RelayCourier:
         return Outcome(Fate.SENT, _line(code, text))
 
     def _refused(self, smtp: smtplib.SMTP, code: int, text: bytes, permanent: Fate) -> Outcome:
-        smtp.rset()
+        # What was said counts, also when the relay hangs up after it.
+        try:
+            smtp.rset()
+        except (OSError, smtplib.SMTPException):
+            self._drop()
         return Outcome(permanent if code >= 500 else Fate.DEFERRED, _line(code, text))
 
     def _drop(self) -> None:

@@ -39,13 +39,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontDoorSettings:
-    """`hostname` is what we call ourselves; `lmtp` is a place or the path of a local socket; `spool` a directory."""
+    """`hostname` is what we call ourselves; `lmtp` is a place or the path of a local socket; `spool` a directory.
+
+    `is_shared`: other processes listen at the same places, and the kernel deals connections out (SO_REUSEPORT).
+    """
 
     hostname: str
     smtp: Place
     spool: Path
     lmtp: Place | Path | None = None
     limits: Limits = field(default_factory=Limits)
+    is_shared: bool = False
 
     def __post_init__(self) -> None:
         if not self.hostname.isascii() or not is_domain(self.hostname):
@@ -103,7 +107,8 @@ class FrontDoor:
         if isinstance(place, Path):
             self._servers[via] = await loop.create_unix_server(lambda: session(lobby), str(place), backlog=_BACKLOG)
             return
-        server = await loop.create_server(lambda: session(lobby), place.host, place.port, backlog=_BACKLOG)
+        is_shared = self._settings.is_shared or None
+        server = await loop.create_server(lambda: session(lobby), place.host, place.port, backlog=_BACKLOG, reuse_port=is_shared)
         self._servers[via] = server
         for listener in server.sockets:
             # Inherited by what is accepted; without it each EHLO waits 40 ms for the client's acknowledgement.

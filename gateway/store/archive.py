@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select, update
 
-from gateway.store.bulk import Bulk, slices, table_of
+from gateway.store.bulk import Bulk, Lookup, slices, table_of
 from gateway.store.tables import ClaimRow, GhostRow, PostRow
 from gateway.thread.forest import Claim
 from gateway.thread.place import Container
@@ -22,12 +22,8 @@ _INSERT_POST, _INSERT_GHOST, _INSERT_CLAIM = Bulk(POST), Bulk(GHOST), Bulk(CLAIM
 
 # Made once: building a statement costs more than running it.
 _FORUM: BindParameter[UUID] = bindparam("forum")
-_POSTS = select(POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date).where(
-    POST.c.forum_id == _FORUM, POST.c.msgid.in_(bindparam("msgids", expanding=True)), POST.c.is_imposter.is_(False)
-)
-_GHOSTS = select(GHOST.c.msgid, GHOST.c.parent, GHOST.c.thread_id, GHOST.c.date, GHOST.c.claimant).where(
-    GHOST.c.forum_id == _FORUM, GHOST.c.msgid.in_(bindparam("msgids", expanding=True))
-)
+_POSTS = Lookup((POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date), POST.c.msgid, " AND NOT is_imposter")
+_GHOSTS = Lookup((GHOST.c.msgid, GHOST.c.parent, GHOST.c.thread_id, GHOST.c.date, GHOST.c.claimant), GHOST.c.msgid)
 _CLAIMS = select(CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date).where(CLAIM.c.forum_id == _FORUM)
 _CLAIMS_ON = _CLAIMS.where(CLAIM.c.ghost == bindparam("ghost_id"))
 _CLAIMS_BY = _CLAIMS.where(CLAIM.c.claimant == bindparam("claimant_id"))
@@ -56,14 +52,12 @@ class TableArchive:
 
     def fetch(self, msgids: Iterable[str]) -> None:
         """Makes what the tables hold of `msgids` known, in one statement for posts and one for ghosts."""
-        for run in slices({msgid for msgid in msgids if msgid not in self._known}):
-            for msgid in run:
-                self._known[msgid] = None
-            wanted = {"forum": self._forum, "msgids": run}
-            for msgid, parent, thread, date in self._db.execute(_POSTS, wanted):
-                self._remember(Container(msgid, False, parent, thread, date))
-            for msgid, parent, thread, date, claimant in self._db.execute(_GHOSTS, wanted):
-                self._remember(Container(msgid, True, parent, thread, date, claimant))
+        unknown = [msgid for msgid in dict.fromkeys(msgids) if msgid not in self._known]
+        self._known.update(dict.fromkeys(unknown))
+        for msgid, parent, thread, date in _POSTS.find(self._db, self._forum, unknown):
+            self._remember(Container(msgid, False, parent, thread, date))
+        for msgid, parent, thread, date, claimant in _GHOSTS.find(self._db, self._forum, unknown):
+            self._remember(Container(msgid, True, parent, thread, date, claimant))
 
     def _remember(self, container: Container) -> None:
         self._known[container.msgid] = container

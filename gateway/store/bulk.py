@@ -1,16 +1,19 @@
-"""Many rows at once: inserts past SQLAlchemy's work for each row, and lists cut to what one IN takes."""
+"""Many rows at once, past SQLAlchemy's work for each row and each statement: half the cost of keeping a mail was that.
+
+Statements, names and conversions of values are SQLAlchemy's own, taken once for each dialect.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Column, Connection, Table, insert
 from sqlmodel import SQLModel
 
-IN_MAX = 500
+IN_MAX = 512
 
-_Convert = Any  # what SQLAlchemy calls a bind processor, or None
+_Convert = Any  # what SQLAlchemy calls a bind or result processor, or None
 
 
 def table_of(model: type[SQLModel]) -> Table:
@@ -26,37 +29,71 @@ def slices(values: Iterable[Any], size: int = IN_MAX) -> Iterator[Sequence[Any]]
         yield run[start : start + size]
 
 
-class Bulk:
-    """INSERT of many rows into one table.
+class _Insert(NamedTuple):
+    statement: str
+    is_positional: bool
+    columns: list[tuple[str, _Convert]]
 
-    The statement and the conversions of values are SQLAlchemy's own, taken once for each dialect; what is left out is its
-    bookkeeping for each row, which cost more than the database did.
-    """
+
+class Bulk:
+    """INSERT of many rows into one table."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._made: dict[str, tuple[str, bool, list[tuple[str, _Convert]]]] = {}
+        self._made: dict[str, _Insert] = {}
 
     def insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         """Inserts `rows`, each with a value for every column."""
         if not rows:
             return
-        statement, is_positional, columns = self._made.get(connection.dialect.name) or self._make(connection)
-        if is_positional:
-            connection.exec_driver_sql(
-                statement,
-                [tuple(c(row[name]) if c and row[name] is not None else row[name] for name, c in columns) for row in rows],
-            )
-        else:
-            converted = [(name, convert) for name, convert in columns if convert]
+        made = self._made.get(connection.dialect.name) or self._make(connection)
+        if not made.is_positional:
+            converted = [(name, convert) for name, convert in made.columns if convert]
             for row in rows:
-                row.update({name: convert(row[name]) for name, convert in converted if convert})
-            connection.exec_driver_sql(statement, rows)
+                row.update({name: convert(row[name]) for name, convert in converted})
+            connection.exec_driver_sql(made.statement, list(rows))
+            return
+        values = [tuple([row[name] if c is None else c(row[name]) for name, c in made.columns]) for row in rows]
+        connection.exec_driver_sql(made.statement, values)
 
-    def _make(self, connection: Connection) -> tuple[str, bool, list[tuple[str, _Convert]]]:
+    def _make(self, connection: Connection) -> _Insert:
         dialect = connection.dialect
         compiled = insert(self._table).compile(dialect=dialect)
         columns = [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in self._table.c]
-        made = (str(compiled), bool(compiled.positional), columns)
-        self._made[dialect.name] = made
+        made = self._made[dialect.name] = _Insert(str(compiled), bool(compiled.positional), columns)
         return made
+
+
+class Lookup:
+    """SELECT of some columns by forum and a list of values of one column; `more` is a constant condition."""
+
+    def __init__(self, columns: Sequence[Column[Any]], by: Column[Any], more: str = "") -> None:
+        self._columns = columns
+        names = ", ".join(column.name for column in columns)
+        self._head = f"SELECT {names} FROM {by.table.name} WHERE forum_id = %s AND {by.name}"  # noqa: S608 - names of our own
+        self._forum: Column[Any] = by.table.c.forum_id
+        self._more = more
+        self._converts: dict[str, tuple[_Convert, list[_Convert]]] = {}
+
+    def find(self, connection: Connection, forum_id: Any, values: Iterable[str]) -> Iterator[list[Any]]:
+        """The rows, in no order. Values must be text."""
+        convert_forum, converts = self._converts.get(connection.dialect.name) or self._make(connection)
+        forum = convert_forum(forum_id) if convert_forum else forum_id
+        for run in slices(values):
+            if connection.dialect.name == "sqlite":
+                # Padded with one of its own values, again for the cache of statements.
+                size = 1 << (len(run) - 1).bit_length()
+                marks = ", ".join("?" * size)
+                sql = f"{self._head.replace('%s', '?')} IN ({marks}){self._more}"
+                rows = connection.exec_driver_sql(sql, (forum, *run, *([run[0]] * (size - len(run)))))
+            else:
+                rows = connection.exec_driver_sql(f"{self._head} = ANY(%s){self._more}", (forum, list(run)))
+            for row in rows:
+                yield [value if convert is None else convert(value) for value, convert in zip(row, converts, strict=True)]
+
+    def _make(self, connection: Connection) -> tuple[_Convert, list[_Convert]]:
+        dialect = connection.dialect
+        forum = self._forum.type.dialect_impl(dialect).bind_processor(dialect)
+        converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in self._columns]
+        self._converts[dialect.name] = (forum, converts)
+        return forum, converts

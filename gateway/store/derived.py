@@ -6,27 +6,42 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.store.archive import CLAIM, GHOST, POST
-from gateway.store.keep import MARKER
+from gateway.store.bulk import slices
+from gateway.store.keep import DECISION, MAIL, MARKER
 from gateway.thread.forest import Claim
+
+
+def repair_verdicts(db: Connection, forum_id: UUID) -> int:
+    """Of a mail that was decided about anew the last decision counts."""
+    decided = select(DECISION).where(DECISION.c.forum_id == forum_id).order_by(DECISION.c.at, DECISION.c.id)
+    last = {row.mail_id: {"verdict": row.verdict, "reason": row.reason} for row in db.execute(decided)}
+    changed = 0
+    for run in slices(last):
+        columns = (MAIL.c.id, MAIL.c.verdict, MAIL.c.reason)
+        for mail_id, verdict, reason in db.execute(select(*columns).where(MAIL.c.forum_id == forum_id, MAIL.c.id.in_(run))).all():
+            if last[mail_id] != {"verdict": verdict, "reason": reason}:
+                db.execute(update(MAIL).where(MAIL.c.forum_id == forum_id, MAIL.c.id == mail_id).values(**last[mail_id]))
+                changed += 1
+    return changed
 
 
 def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str, Any]], new_id: Callable[[], UUID]) -> int:
     """`wanted`: mail id to the derived columns of its post, the marker in full length. Threads are left to `repair_threads`."""
     changed = 0
-    stored = {row.mail_id: row for row in db.execute(select(POST).where(POST.c.forum_id == forum_id))}
-    for mail_id, row in stored.items():
-        if mail_id not in wanted:
+    stored: dict[UUID, Row[Any]] = {}
+    for row in db.execute(select(POST).where(POST.c.forum_id == forum_id).order_by(POST.c.id)).all():
+        if row.mail_id in wanted and row.mail_id not in stored:
+            stored[row.mail_id] = row
+        else:
             db.execute(delete(POST).where(POST.c.forum_id == forum_id, POST.c.id == row.id))
             changed += 1
-    taken = {row.marker for mail_id, row in stored.items() if mail_id in wanted}
+    taken = _free_markers(db, forum_id, wanted, stored)
     for mail_id, values in wanted.items():
         have = stored.get(mail_id)
-        digits = values["marker"]
-        is_right = have is not None and len(have.marker) >= MARKER and digits.startswith(have.marker)
-        marker = have.marker if have is not None and is_right else _free(digits, taken)
+        marker = have.marker if have is not None and _is_marker(have.marker, values["marker"]) else _free(values["marker"], taken)
         taken.add(marker)
         values = {**values, "marker": marker}
         if have is None:
@@ -37,6 +52,23 @@ def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str,
             db.execute(update(POST).where(POST.c.forum_id == forum_id, POST.c.id == have.id).values(**values))
             changed += 1
     return changed
+
+
+def _is_marker(marker: str, digits: str) -> bool:
+    return len(marker) >= MARKER and digits.startswith(marker)
+
+
+def _free_markers(
+    db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str, Any]], stored: Mapping[UUID, Row[Any]]
+) -> set[str]:
+    """The markers that stand where they should; the others are put out of the way, since each may be another post's."""
+    right = set()
+    for mail_id, row in stored.items():
+        if _is_marker(row.marker, wanted[mail_id]["marker"]):
+            right.add(row.marker)
+        else:
+            db.execute(update(POST).where(POST.c.forum_id == forum_id, POST.c.id == row.id).values(marker=row.id.hex))
+    return right
 
 
 def _free(digits: str, taken: Collection[str]) -> str:

@@ -2,20 +2,25 @@
 
 SQLite: WAL with synchronous FULL, so that a commit survives a power cut; every writing transaction begins with
 BEGIN IMMEDIATE, because one that reads first and writes later fails at once when another was faster, whatever the
-timeout; writers of this process queue at a lock, which is fairer than SQLite's busy handler.
+timeout; writers queue at a lock of this process and then at one of the machine, since SQLite itself would let them sleep
+and look again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+# What `Store.read` and `Store.write` give; other rooms hand it on and need not know whose it is.
+Transaction = Connection
 BUSY_MS = 10_000
 
 
@@ -35,15 +40,20 @@ class Store:
             raise StoreTrouble("not a database URL") from None
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.is_sqlite = parsed.drivername == "sqlite"
         self._url = parsed
         self._lock = threading.Lock()
         if self.is_sqlite:
-            if not parsed.database:
+            if parsed.database in (None, "", ":memory:"):
                 raise StoreTrouble("an SQLite database needs a file")
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+            self._queue = Path(f"{parsed.database}-queue").open("w")  # noqa: SIM115 - open as long as the store is
             self._writing = _sqlite_engine(url, "BEGIN IMMEDIATE")
             self._reading = _sqlite_engine(url, "BEGIN")
+        elif parsed.drivername != "postgresql+psycopg":
+            raise StoreTrouble(f"{parsed.drivername} is neither SQLite nor PostgreSQL")
+        elif find_spec("psycopg") is None:
+            raise StoreTrouble("for PostgreSQL the driver is missing: pip install 'thread-gateway[postgres]'")
         else:
             self._writing = create_engine(parsed, pool_size=5, pool_timeout=5, pool_pre_ping=True)
             self._reading = self._writing
@@ -51,8 +61,17 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A writing transaction: committed at the end, rolled back on any exception."""
-        with self._lock if self.is_sqlite else nullcontext(), self._writing.begin() as connection:
+        with self._turn() if self.is_sqlite else nullcontext(), self._writing.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with self._lock:
+            fcntl.flock(self._queue, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._queue, fcntl.LOCK_UN)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -78,6 +97,8 @@ class Store:
     def close(self) -> None:
         self._writing.dispose()
         self._reading.dispose()
+        if self.is_sqlite:
+            self._queue.close()
 
     @staticmethod
     def _check_durable(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from gateway.journal import VERB_OF, Verb
 from gateway.mail.address import Address
@@ -24,7 +24,7 @@ from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.store.archive import POST, TableArchive
-from gateway.store.bulk import Bulk, slices, table_of
+from gateway.store.bulk import Bulk, Lookup, table_of
 from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
 from gateway.thread.forest import Node, effective_date
 from gateway.thread.place import place, rehead
@@ -34,12 +34,8 @@ DECISION = table_of(DecisionRow)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _INSERT_MAIL, _INSERT_RAW, _INSERT_JOURNAL, _INSERT_POST = Bulk(MAIL), Bulk(RAW), Bulk(JOURNAL), Bulk(POST)
-_KNOWN = select(MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict).where(
-    MAIL.c.forum_id == bindparam("forum"), MAIL.c.msgid.in_(bindparam("msgids", expanding=True))
-)
-_MARKERS = select(POST.c.marker).where(
-    POST.c.forum_id == bindparam("forum"), POST.c.marker.in_(bindparam("markers", expanding=True))
-)
+_KNOWN = Lookup((MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict), MAIL.c.msgid)
+_MARKERS = Lookup((POST.c.marker,), POST.c.marker)
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MARKER = 8
 
@@ -159,9 +155,8 @@ class _Batch:
         _INSERT_JOURNAL.insert(self._db, self._journal)
 
     def _find_known(self, msgids: set[str]) -> None:
-        for run in slices(msgids):
-            for msgid, *rest in self._db.execute(_KNOWN, {"forum": self._forum, "msgids": run}):
-                self._known.setdefault(msgid, []).append(_Known(*rest))
+        for msgid, *rest in _KNOWN.find(self._db, self._forum, msgids):
+            self._known.setdefault(msgid, []).append(_Known(*rest))
 
     def _accept(self, item: Incoming) -> UUID | None:
         """An id for a mail that is new, None for a duplicate."""
@@ -291,9 +286,7 @@ class _Batch:
             message = item.message
             self._digits[message.content_hash] = marker_digits(message.msgid, message.content_hash, 0)
         wanted = {digits[:MARKER] for digits in self._digits.values()}
-        for run in slices(wanted):
-            rows = self._db.execute(_MARKERS, {"forum": self._forum, "markers": run})
-            self._markers.update(row.marker for row in rows)
+        self._markers.update(marker for (marker,) in _MARKERS.find(self._db, self._forum, wanted))
 
     def _marker(self, message: Message) -> str:
         """Eight digits; one more for each collision, which is looked up only then."""

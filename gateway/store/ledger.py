@@ -8,14 +8,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from gateway.journal import Verb
 from gateway.mail.forum import Member
 from gateway.store.archive import POST
 from gateway.store.bulk import table_of
-from gateway.store.keep import FORUM, JOURNAL
-from gateway.store.shelf import unpublished
+from gateway.store.keep import FORUM, JOURNAL, MAIL
 from gateway.store.tables import IssueRow, LetterRow, RenderingRow
 
 ISSUE, LETTER, RENDERING = table_of(IssueRow), table_of(LetterRow), table_of(RenderingRow)
@@ -91,17 +90,24 @@ def lock_forum(connection: Connection, forum_id: UUID) -> int:
 
 
 def publish(connection: Connection, forum_id: UUID, now: datetime) -> int:
-    """Gives every accepted post that has none its publication number; returns how many."""
+    """Gives every accepted post that has none its publication number, in the order of receipt; returns how many."""
     number = lock_forum(connection, forum_id)
-    ids = unpublished(connection, forum_id)
-    if ids:
-        here = (POST.c.forum_id == forum_id) & (POST.c.id == bindparam("post"))
-        rows = [{"post": post, "number": number + step, "published_at": now} for step, post in enumerate(ids, 1)]
-        connection.execute(
-            update(POST).where(here).values(number=bindparam("number"), published_at=bindparam("published_at")), rows
-        )
-        connection.execute(update(FORUM).where(FORUM.c.id == forum_id).values(published=number + len(ids)))
-    return len(ids)
+    order = (MAIL.c.received_at, POST.c.msgid, POST.c.id)
+    waiting = (
+        select(POST.c.id, func.row_number().over(order_by=order).label("step"))
+        .join(MAIL, (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id))
+        .where(POST.c.forum_id == forum_id, POST.c.number.is_(None))
+        .subquery("waiting")
+    )
+    # One statement: the writers of mail wait meanwhile.
+    count = connection.execute(
+        update(POST)
+        .where(POST.c.forum_id == forum_id, POST.c.id == waiting.c.id)
+        .values(number=number + waiting.c.step, published_at=now)
+    ).rowcount
+    if count:
+        connection.execute(update(FORUM).where(FORUM.c.id == forum_id).values(published=number + count))
+    return count
 
 
 def last_published(connection: Connection, forum_id: UUID, until: datetime) -> int:

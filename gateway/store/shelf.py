@@ -18,7 +18,23 @@ from gateway.store.bulk import slices
 from gateway.store.keep import MAIL, RAW
 from gateway.thread.weave import Row as WeaveRow
 
-_LIGHT = tuple(column for column in POST.c if column.name not in ("spans", "attachments"))
+_LIGHT_NAMES = (
+    "id",
+    "mail_id",
+    "msgid",
+    "marker",
+    "is_imposter",
+    "parent",
+    "thread_id",
+    "date",
+    "author_name",
+    "author_key",
+    "subject",
+    "number",
+)
+_LIGHT = tuple(POST.c[name] for name in _LIGHT_NAMES)
+_WHOLE = (*_LIGHT, POST.c.spans, POST.c.attachments)
+_KINDS = {kind.value: kind for kind in SpanKind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,36 +80,53 @@ class Mail:
 
 
 def spans_from_json(text: str) -> tuple[Span, ...]:
-    return tuple(Span(SpanKind(kind), body, depth) for kind, body, depth in json.loads(text))
+    return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in json.loads(text)])
+
+
+def _attachments_from_json(text: str) -> tuple[Attachment, ...]:
+    return tuple([Attachment(**item) for item in json.loads(text)]) if text != "[]" else ()
 
 
 def _post(row: Row[Any]) -> Post:
-    values = {column.name: getattr(row, column.name) for column in _LIGHT if column.name in Post.__slots__}
-    if hasattr(row, "spans"):
-        values["spans"] = spans_from_json(row.spans)
-        values["attachments"] = tuple(Attachment(**item) for item in json.loads(row.attachments))
-    return Post(**values)
+    values = dict(zip(_LIGHT_NAMES, row, strict=False))
+    if len(row) == len(_LIGHT):
+        return Post(**values)
+    return Post(**values, spans=spans_from_json(row.spans), attachments=_attachments_from_json(row.attachments))
 
 
-def posts_of_thread(connection: Connection, forum_id: UUID, thread_id: UUID, *, with_text: bool = True) -> list[Post]:
-    """All posts of a thread, imposters too, in no order."""
-    query = select(POST) if with_text else select(*_LIGHT)
-    return [_post(row) for row in connection.execute(query.where(POST.c.forum_id == forum_id, POST.c.thread_id == thread_id))]
+def posts_of_threads(
+    connection: Connection, forum_id: UUID, thread_ids: Iterable[UUID], *, with_text: bool = True
+) -> dict[UUID, list[Post]]:
+    """All posts of some threads, imposters too, by thread, in no order."""
+    columns = _WHOLE if with_text else _LIGHT
+    found: dict[UUID, list[Post]] = {}
+    for run in slices(thread_ids):
+        here = select(*columns).where(POST.c.forum_id == forum_id, POST.c.thread_id.in_(run))
+        for row in connection.execute(here):
+            found.setdefault(row.thread_id, []).append(_post(row))
+    return found
 
 
-def ghosts_of_thread(connection: Connection, forum_id: UUID, thread_id: UUID) -> list[WeaveRow]:
-    """The ghosts of a thread, ready to weave."""
-    query = select(GHOST.c.msgid, GHOST.c.parent, GHOST.c.date)
-    rows = connection.execute(query.where(GHOST.c.forum_id == forum_id, GHOST.c.thread_id == thread_id))
-    return [WeaveRow(msgid, parent, date, True) for msgid, parent, date in rows]
+def ghosts_of_threads(connection: Connection, forum_id: UUID, thread_ids: Iterable[UUID]) -> dict[UUID, list[WeaveRow]]:
+    """The ghosts of some threads, by thread, ready to weave."""
+    columns = (GHOST.c.thread_id, GHOST.c.msgid, GHOST.c.parent, GHOST.c.date)
+    found: dict[UUID, list[WeaveRow]] = {}
+    for run in slices(thread_ids):
+        here = select(*columns).where(GHOST.c.forum_id == forum_id, GHOST.c.thread_id.in_(run))
+        for thread_id, msgid, parent, date in connection.execute(here):
+            found.setdefault(thread_id, []).append(WeaveRow(msgid, parent, date, True))
+    return found
 
 
-def texts_of(connection: Connection, forum_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Post]:
-    """Posts with their texts, by id."""
-    found: dict[UUID, Post] = {}
+def texts_of(
+    connection: Connection, forum_id: UUID, ids: Iterable[UUID]
+) -> dict[UUID, tuple[tuple[Span, ...], tuple[Attachment, ...]]]:
+    """Spans and attachments of posts, by id."""
+    found = {}
     for run in slices(ids):
-        for row in connection.execute(select(POST).where(POST.c.forum_id == forum_id, POST.c.id.in_(run))):
-            found[row.id] = _post(row)
+        query = select(POST.c.id, POST.c.spans, POST.c.attachments).where(POST.c.forum_id == forum_id, POST.c.id.in_(run))
+        for id, spans, attachments in connection.execute(query):
+            found[id] = (spans_from_json(spans), _attachments_from_json(attachments))
     return found
 
 
@@ -101,7 +134,7 @@ def find_post(connection: Connection, forum_id: UUID, name: str) -> Post | None:
     """A post by marker ("k3f9x2ma", brackets and "#" allowed) or by msgid."""
     bare = name.strip().strip("[]<>#")
     for condition in (POST.c.marker == bare.lower(), (POST.c.msgid == bare) & POST.c.is_imposter.is_(False)):
-        row = connection.execute(select(POST).where(POST.c.forum_id == forum_id, condition)).first()
+        row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, condition)).first()
         if row is not None:
             return _post(row)
     return None
@@ -132,15 +165,6 @@ def list_threads(connection: Connection, forum_id: UUID, limit: int) -> list[Thr
         head = connection.execute(here.order_by(POST.c.parent.is_not(None), POST.c.date, POST.c.id).limit(1)).one()
         summaries.append(ThreadSummary(id=thread_id, head=_post(head), posts=posts, last=last))
     return summaries
-
-
-def unpublished(connection: Connection, forum_id: UUID) -> list[UUID]:
-    """Posts without a publication number, in the order in which they are to get one."""
-    query = select(POST.c.id).join(MAIL, (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id))
-    rows = connection.execute(
-        query.where(POST.c.forum_id == forum_id, POST.c.number.is_(None)).order_by(MAIL.c.received_at, POST.c.msgid, POST.c.id)
-    )
-    return [row.id for row in rows]
 
 
 def published_between(connection: Connection, forum_id: UUID, above: int, up_to: int) -> dict[UUID, set[UUID]]:

@@ -70,15 +70,13 @@ def _cut(first: dict[str, Row]) -> dict[str, str | None]:
 
 def _roots(children: dict[str | None, list[Row]]) -> list[Row]:
     """The roots to draw: a ghost with one child and no parent is not drawn, its child stands in its place (rule 9)."""
-    roots = list(children.get(None, ()))
     drawn: list[Row] = []
-    while roots:
-        root = roots.pop(0)
+    for root in children.get(None, ()):
         below = children.get(root.msgid, ())
-        if root.is_ghost and len(below) == 1:
-            roots.insert(0, below[0])
-        else:
-            drawn.append(root)
+        while root.is_ghost and len(below) == 1:
+            root = below[0]
+            below = children.get(root.msgid, ())
+        drawn.append(root)
     return drawn
 
 

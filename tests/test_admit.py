@@ -1,0 +1,219 @@
+"""Who may come in: each rule of the chain, their order, and which address stands for what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from gateway.admit.chain import HEADER_MAX, HOPS_MAX, LIVE, Case, decide
+from gateway.admit.route import destination_of
+from gateway.mail.address import Address
+from gateway.mail.envelope import Envelope, Via
+from gateway.mail.forum import Destination, Forum, Purpose
+from gateway.mail.message import Message
+from gateway.mail.verdict import ACCEPTED, Reason, Verdict
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+ANN = Address("ann", "sender.example")
+TOKEN = "abcdefghijklmnopqrstuvwxyz234567abcde"
+
+
+def make_forum(name: str, domain: str = "gw.example", mirrors: tuple[str, ...] = ()) -> Forum:
+    return Forum(id=UUID(int=len(name)), name=name, domain=domain, title=name, mirrors=mirrors)
+
+
+TOWN = make_forum("town", mirrors=("mirrored.lists.example",))
+
+
+def case(
+    *,
+    reverse_path: Address | None = ANN,
+    purpose: Purpose = Purpose.POST,
+    via: Via = Via.SMTP,
+    **message: object,
+) -> Case:
+    values: dict[str, object] = {
+        "msgid": "1@x",
+        "content_hash": b"1" * 32,
+        "author_name": "Ann",
+        "author_address": ANN,
+        "subject": "s",
+        "date": NOON,
+        "ancestors": (),
+    }
+    envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
+    destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose)
+    return Case(envelope, Message(**(values | message)), destination)  # type: ignore[arg-type]
+
+
+# In the order of the chain, each with what makes it hit.
+HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
+    ("hops", {"received_count": HOPS_MAX + 1}, Verdict.REFUSE, Reason.LOOP),
+    ("header_size", {"header_size": HEADER_MAX + 1}, Verdict.REFUSE, Reason.HEADER_TOO_LARGE),
+    ("bounce", {"purpose": Purpose.BOUNCES}, Verdict.DISCARD, Reason.BOUNCE),
+    ("own_list", {"list_ids": ("other.example", "town.gw.example")}, Verdict.DISCARD, Reason.OWN_LIST),
+    ("automatic", {"auto_submitted": "auto-replied"}, Verdict.DISCARD, Reason.AUTOMATIC),
+    ("automatic", {"reverse_path": None}, Verdict.DISCARD, Reason.AUTOMATIC),
+    ("unreadable", {"is_unreadable": True}, Verdict.HOLD, Reason.UNREADABLE),
+    ("for_owner", {"purpose": Purpose.OWNER}, Verdict.HOLD, Reason.FOR_OWNER),
+    ("digest_answer", {"purpose": Purpose.DIGEST}, Verdict.HOLD, Reason.DIGEST_ANSWER),
+    ("other_list", {"list_ids": ("other.example",)}, Verdict.HOLD, Reason.OTHER_LIST),
+    *(("bulk", {"precedence": word}, Verdict.HOLD, Reason.BULK) for word in ("bulk", "junk", "list")),
+]
+
+
+@pytest.mark.parametrize(("name", "facts", "verdict", "reason"), HITS)
+@pytest.mark.parametrize("via", [Via.SMTP, Via.LMTP])
+def test_rule_hits(name: str, facts: dict[str, object], verdict: Verdict, reason: Reason, via: Via) -> None:
+    judged = case(**facts, via=via)  # type: ignore[arg-type]
+    decision = decide(judged)
+    assert (decision.verdict, decision.reason) == (verdict, reason)
+    assert next(rule.__name__ for rule in LIVE if rule(judged) is not None) == name
+
+
+def test_every_rule_has_a_row() -> None:
+    assert list(dict.fromkeys(name for name, *_ in HITS)) == [rule.__name__ for rule in LIVE]
+
+
+def test_the_first_rule_that_hits_decides() -> None:
+    """All that may come together, does; then one cause after the other is taken away."""
+    facts: dict[str, object] = {
+        "received_count": HOPS_MAX + 1,
+        "header_size": HEADER_MAX + 1,
+        "list_ids": ("town.gw.example",),
+        "auto_submitted": "auto-replied",
+        "is_unreadable": True,
+        "purpose": Purpose.OWNER,
+        "precedence": "bulk",
+    }
+    innocent: dict[str, object] = {
+        "received_count": 0,
+        "header_size": 0,
+        "list_ids": ("other.example",),
+        "auto_submitted": "no",
+        "is_unreadable": False,
+        "purpose": Purpose.POST,
+    }
+    reasons = [decide(case(**facts)).reason]  # type: ignore[arg-type]
+    for name, value in innocent.items():
+        facts[name] = value
+        reasons.append(decide(case(**facts)).reason)  # type: ignore[arg-type]
+    assert reasons == [
+        Reason.LOOP,
+        Reason.HEADER_TOO_LARGE,
+        Reason.OWN_LIST,
+        Reason.AUTOMATIC,
+        Reason.UNREADABLE,
+        Reason.FOR_OWNER,
+        Reason.OTHER_LIST,
+    ]
+    assert decide(case(**(facts | {"list_ids": ()}))).reason is Reason.BULK  # type: ignore[arg-type]
+    assert decide(case(**(facts | {"list_ids": (), "precedence": ""}))) == ACCEPTED  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        {"received_count": HOPS_MAX, "header_size": HEADER_MAX},
+        {"auto_submitted": "no"},
+        {"precedence": "first-class"},
+        {"list_ids": ("mirrored.lists.example",)},
+        {"list_ids": ("other.example", "mirrored.lists.example"), "precedence": "list"},
+    ],
+)
+def test_accepted(facts: dict[str, object]) -> None:
+    assert decide(case(**facts)) == ACCEPTED  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "facts", "verdict", "reason"), HITS)
+def test_an_import_takes_all_that_can_be_read(name: str, facts: dict[str, object], verdict: Verdict, reason: Reason) -> None:
+    decision = decide(case(**facts, via=Via.IMPORT))  # type: ignore[arg-type]
+    assert decision == ACCEPTED if name != "unreadable" else (decision.verdict, decision.reason) == (verdict, reason)
+
+
+FORUMS = {
+    str(forum.address): forum
+    for forum in (
+        make_forum("town"),
+        make_forum("town-owner"),
+        make_forum("town-hall"),
+        make_forum("town.hall"),
+        make_forum("a-b.c-d"),
+        make_forum("d"),
+        make_forum("town", "other.example"),
+    )
+}
+
+ROUTES = [
+    ("town@gw.example", "town", Purpose.POST),
+    ("TOWN@GW.example", "town", Purpose.POST),
+    ("town-request@gw.example", "town", Purpose.OWNER),
+    ("town+request@gw.example", "town", Purpose.OWNER),
+    ("Town-Subscribe@gw.example", "town", Purpose.OWNER),
+    ("town-unsubscribe@gw.example", "town", Purpose.OWNER),
+    ("town-join@gw.example", "town", Purpose.OWNER),
+    ("town-leave@gw.example", "town", Purpose.OWNER),
+    ("town-bounces@gw.example", "town", Purpose.BOUNCES),
+    # The longest name wins, though "owner" is a word of the shorter one.
+    ("town-owner@gw.example", "town-owner", Purpose.POST),
+    ("town+owner@gw.example", "town", Purpose.OWNER),
+    ("town-owner-owner@gw.example", "town-owner", Purpose.OWNER),
+    ("town-hall-leave@gw.example", "town-hall", Purpose.OWNER),
+    ("town.hall-owner@gw.example", "town.hall", Purpose.OWNER),
+    ("a-b.c-d@gw.example", "a-b.c-d", Purpose.POST),
+    ("a-b.c-d+owner@gw.example", "a-b.c-d", Purpose.OWNER),
+    ("postmaster@gw.example", "a-b.c-d", Purpose.OWNER),
+    ("ABUSE@gw.example", "a-b.c-d", Purpose.OWNER),
+    ("postmaster@other.example", "town", Purpose.OWNER),
+    (f"town+d-{TOKEN}@gw.example", "town", Purpose.DIGEST),
+    (f"town-d-{TOKEN}@gw.example", "town", Purpose.DIGEST),
+    (f"TOWN+D-{TOKEN.upper()}@GW.EXAMPLE", "town", Purpose.DIGEST),
+    (f"town-hall+d+{TOKEN}@gw.example", "town-hall", Purpose.DIGEST),
+    (f"town-bounces+{TOKEN}@gw.example", "town", Purpose.BOUNCES),
+    (f"town+bounces-{TOKEN}@gw.example", "town", Purpose.BOUNCES),
+    # A forum that is called like a word of ours.
+    (f"d+d-{TOKEN}@gw.example", "d", Purpose.DIGEST),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "purpose"), ROUTES)
+def test_route(text: str, name: str, purpose: Purpose) -> None:
+    local, _, domain = text.partition("@")
+    found = destination_of(Address(local, domain), FORUMS)
+    assert found is not None
+    assert (found.forum.name, found.forum.domain, found.purpose) == (name, domain.lower(), purpose)
+    assert found.address.local == local
+    assert found.token == (TOKEN if TOKEN in text.lower() else "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nobody@gw.example",
+        "town@elsewhere.example",
+        "postmaster@elsewhere.example",
+        "town-@gw.example",
+        "town+@gw.example",
+        "towns@gw.example",
+        "tow@gw.example",
+        "town-unknown@gw.example",
+        "town.owner@gw.example",
+        "town-owner2@gw.example",
+        "town-d-short@gw.example",
+        f"town-d@gw.example-{TOKEN}.example",
+        f"town+d-{TOKEN}x@gw.example",
+        f"town+d-{TOKEN[:-1]}1@gw.example",
+        f"town+d{TOKEN}@gw.example",
+        f"town+c-{TOKEN}@gw.example",
+        f"town-request+{TOKEN}@gw.example",
+        "xtown@gw.example",
+        "town%gw.example@gw.example",
+        "postmaster-owner@gw.example",
+    ],
+)
+def test_what_is_not_in_the_table_is_not_ours(text: str) -> None:
+    local, _, domain = text.rpartition("@")
+    assert destination_of(Address(local, domain), FORUMS) is None

@@ -1,0 +1,104 @@
+"""Opening the database: migrations, what cannot be used, and what SQLite must promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import func, select, text
+from uuid_utils.compat import uuid7
+
+from gateway.mail.forum import Forum
+from gateway.store import roster
+from gateway.store.archive import POST
+from gateway.store.engine import Store, StoreTrouble
+from gateway.store.keep import MAIL, RAW, keep
+from gateway.store.tables import metadata
+from tests.test_store import NOON, incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def forum(store: Store) -> Forum:
+    made = Forum(id=uuid7(), name="town", domain="gw.example", title="Town")
+    roster.add_forum(store, made)
+    return made
+
+
+def test_a_transaction_that_fails_leaves_nothing(store: Store, forum: Forum) -> None:
+    def fail() -> None:
+        with store.write() as db:
+            keep(db, [incoming(forum, mail_bytes())], uuid7)
+            raise OSError("stop")
+
+    with pytest.raises(OSError, match="stop"):
+        fail()
+    assert rows(store, MAIL) == rows(store, POST) == rows(store, RAW) == []
+
+
+def test_migrated_tables_are_those_of_the_models(store: Store) -> None:
+    with store.write() as db:
+        context = MigrationContext.configure(db, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_again_changes_nothing(store: Store, forum: Forum) -> None:
+    store.migrate()
+    assert roster.list_forums(store) == [forum]
+
+
+def test_a_newer_database_is_refused(store: Store) -> None:
+    with store.write() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreTrouble, match=r"newer version \(revision 9999\).*use that version"):
+        store.migrate()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("rubbish", "not a database URL"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("postgresql://nobody@127.0.0.1:1/none", "cannot be opened"),
+        ("mysql://x@y/z", "neither SQLite nor PostgreSQL"),
+        ("nosuch://x@y/z", "neither SQLite nor PostgreSQL"),
+    ],
+)
+def test_a_database_that_cannot_be_used(url: str, reason: str) -> None:
+    with pytest.raises(StoreTrouble, match=reason):
+        Store(url).migrate()
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "g.db").write_bytes(b"not a database, though long enough to be looked at " * 100)
+    store = Store(f"sqlite:///{tmp_path / 'g.db'}")
+    with pytest.raises(StoreTrouble, match="cannot be opened"):
+        store.migrate()
+    store.close()
+
+
+def test_sqlite_is_durable(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'deep' / 'g.db'}")
+    store.migrate()
+    for engine in (store.write, store.read):
+        with engine() as db:
+            values = {
+                name: db.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("synchronous", "journal_mode", "busy_timeout")
+            }
+            assert values == {"synchronous": 2, "journal_mode": "wal", "busy_timeout": 10_000}
+    with store.write() as db:
+        db.execute(text("CREATE TABLE before_commit (x)"))
+        # A reader beside the writer sees the state before.
+        with store.read() as reader:
+            assert reader.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'before_commit'")).scalar_one() == 0
+    store.close()
+
+
+def test_a_reader_sees_one_state_throughout(store: Store, forum: Forum) -> None:
+    put(store, incoming(forum, mail_bytes()))
+    with store.read() as db:
+        before = db.execute(select(func.count()).select_from(MAIL)).scalar_one()
+        put(store, incoming(forum, mail_bytes("2@x")))
+        assert db.execute(select(func.count()).select_from(MAIL)).scalar_one() == before == 1

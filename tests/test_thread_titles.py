@@ -1,0 +1,111 @@
+"""Titles as displayed: the design's paragraph as a table, and the titles of the seed page."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.exchange.seed import read_seed
+from gateway.thread.titles import base_subject, display_title, split_prefixes, without_tag
+from tests.conftest import ROOT
+
+ARTICLE = "Trial by wombat"
+
+TITLES = [
+    # subject, parent's subject, is it top level, shown
+    ("Re: Trial by wombat", ARTICLE, True, ""),
+    ("RE: [2] trial  BY Wombat", ARTICLE, True, "RE: [2] trial  BY Wombat"),
+    ("Re[2]: Trial  BY wombat", ARTICLE, True, ""),
+    ("Trial by wombat", ARTICLE, True, ""),
+    ("Hop off", ARTICLE, True, "Hop off"),
+    ("Re: Hop off", ARTICLE, True, "Re: Hop off"),
+    ("Re: Hop off", "Hop off", False, "Re: Hop off"),
+    ("RE: Hop off", "Hop off", False, "Re: Hop off"),
+    ("Aw: Re: AW: hop OFF", "Re: Hop off", False, "Re: hop OFF"),
+    ("回复：Hop off", "Hop off", False, "Re: Hop off"),
+    ("RE: why not trial by wombat?", "Hop off", False, "RE: why not trial by wombat?"),
+    ("RE: Re: AW: why not?", "Hop off", False, "RE: why not?"),
+    ("Re: Trial by wombat", "Hop off", False, "Re: Trial by wombat"),
+    ("Re: Trial by wombat", ARTICLE, False, "Re: Trial by wombat"),
+    ("Hop off", "Hop off", False, "Hop off"),
+    ("> first sign", "Hop off", False, "> first sign"),
+    ("", "Hop off", False, ""),
+    ("", ARTICLE, True, ""),
+    ("Re:", "Hop off", False, "Re:"),
+    ("Re: ", "", False, ""),
+    ("Reminder: tea", ARTICLE, True, "Reminder: tea"),
+    ("Re: a ghost's child", None, False, "Re: a ghost's child"),
+]
+
+
+@pytest.mark.parametrize(("subject", "parent", "is_top_level", "shown"), TITLES)
+def test_title(subject: str, parent: str | None, is_top_level: bool, shown: str) -> None:
+    assert display_title(subject, parent=parent, article=ARTICLE, is_top_level=is_top_level) == shown
+
+
+def test_an_article_keeps_its_subject() -> None:
+    assert display_title("Re: RE: as written", parent=None, article=None, is_top_level=True) == "Re: RE: as written"
+
+
+@pytest.mark.parametrize(
+    ("subject", "bare"),
+    [
+        ("[Town] Hello", "Hello"),
+        ("[TOWN]Hello", "Hello"),
+        ("Re: [town] Hello", "Re: Hello"),
+        ("[town] Re: Hello", "Re: Hello"),
+        ("Re: [town] Re: [town] Hello", "Re: Re: Hello"),
+        ("[other] Hello", "[other] Hello"),
+        ("Hello [town]", "Hello [town]"),
+        ("[town]", ""),
+        ("[towns] Hello", "[towns] Hello"),
+    ],
+)
+def test_the_tag_of_the_forum_goes(subject: str, bare: str) -> None:
+    assert without_tag(subject, "town") == bare
+
+
+@pytest.mark.parametrize(
+    ("subject", "prefixes", "rest"),
+    [
+        ("Re: x", "Re:", "x"),
+        ("RE : x", "RE :", "x"),
+        ("Re[12]: x", "Re[12]:", "x"),
+        ("Re(3): x", "Re(3):", "x"),
+        ("Sv: VS: Antw: x", "Sv: VS: Antw:", "x"),
+        ("答复: x", "答复:", "x"),
+        ("Ref: x", "Ref:", "x"),
+        ("Regarding: x", "", "Regarding: x"),
+        ("Re x", "", "Re x"),
+        ("Fwd: x", "", "Fwd: x"),
+        ("  Re:x", "Re:", "x"),
+        ("Re:", "Re:", ""),
+    ],
+)
+def test_prefixes(subject: str, prefixes: str, rest: str) -> None:
+    assert split_prefixes(subject) == (prefixes, rest)
+
+
+@given(st.text(max_size=60))
+def test_a_prefix_more_changes_no_base(subject: str) -> None:
+    assert base_subject(f"Re: {subject}") == base_subject(subject)
+
+
+def test_ten_thousand_prefixes_end() -> None:
+    assert len(split_prefixes("Re: " * 10_000)[0]) < 300
+
+
+def test_titles_of_the_seed_page() -> None:
+    """Each comment was mailed with its title, or as an answer to the article; shown again is what the page shows."""
+    seed = read_seed(next((ROOT / "seeds").glob("*.txt")).read_text(encoding="utf-8"))
+    subjects = {comment.number: comment.title or f"Re: {seed.title}" for comment in seed.comments}
+    subjects[""] = seed.title
+    for comment in seed.comments:
+        shown = display_title(
+            subjects[comment.number],
+            parent=subjects[comment.parent],
+            article=seed.title,
+            is_top_level=not comment.parent,
+        )
+        assert shown == comment.title, comment.number
