@@ -300,7 +300,7 @@ def check_hostile(store: Store, forum: Forum, evil: str) -> None:
         assert shelf.raw_of(db, forum.id, post.mail_id) == data
         assert (post.subject, post.author_name, post.spans) == (message.subject, message.author_name, message.spans)
         assert post.parent == (message.ancestors[0] if message.ancestors else None)
-        ghosts = shelf.ghosts_of_thread(db, forum.id, post.thread_id)
+        ghosts = shelf.ghosts_of_threads(db, forum.id, [post.thread_id]).get(post.thread_id, [])
     assert {ghost.msgid for ghost in ghosts} == set(message.ancestors)
 
 

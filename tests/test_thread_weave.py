@@ -125,7 +125,10 @@ def test_ten_thousand_levels() -> None:
     rows = [row(f"{level:05}", f"{level - 1:05}" if level else None, level) for level in range(10_000)]
     places = weave(reversed(rows))
     assert [place.depth for place in places] == list(range(10_000))
-    assert places[5000].number == ".".join(["1"] * 5000)
+    # Below the twelfth level a count instead of a path: the numbers of a chain must not outgrow its texts.
+    assert places[12].number == ".".join(["1"] * 12)
+    assert places[5000].number == ".".join(["1"] * 12) + "+4988"
+    assert len({place.number for place in places}) == 10_000
 
 
 def test_a_hundred_thousand_children() -> None:

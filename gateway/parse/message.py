@@ -61,8 +61,9 @@ def unread_message(raw: Raw, defect: str) -> Message:
     head = b""
     for piece in raw.chunks():
         digest.update(piece)
-        if len(head) < HEADER_MAX:
-            head += piece[: HEADER_MAX - len(head)]
+        if len(head) <= HEADER_MAX:
+            # One byte more than counts, so that a header that goes on is seen to.
+            head += piece[: HEADER_MAX + 1 - len(head)]
     lines = split_lines(head)
     header = split_header(lines.data)
     return _compose(lines.data, header, digest.digest(), None, [defect])
@@ -129,11 +130,16 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         auto_submitted=_keyword(header.first(b"auto-submitted", STRUCTURED_MAX)),
         precedence=_keyword(header.first(b"precedence", STRUCTURED_MAX)),
         received_count=len(header.all(b"received")),
-        # As on the wire, where each line end has two bytes.
-        header_size=header.end + data.count(b"\n", 0, header.end),
+        header_size=_header_size(data, header),
         is_unreadable=body is None or MIME_LIMITS in flaws,
         defects=(*flaws, *body.defects) if body else tuple(flaws),
     )
+
+
+def _header_size(data: bytes, header: Header) -> int:
+    """As on the wire, where each line end has two bytes; a header that was cut is too large, whatever was read of it."""
+    size = header.end + data.count(b"\n", 0, header.end)
+    return max(size, HEADER_MAX + 1) if header.is_cut else size
 
 
 def _list_ids(header: Header) -> tuple[str, ...]:

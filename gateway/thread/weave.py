@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+NUMBERED = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -30,7 +32,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row in its place: `number` is "" for the head of the thread, `depth` 0 there; `parent` is an index into the outline."""
+    """A row in its place: `number` is "" for the head of the thread, `depth` 0 there; `parent` is an index into the outline.
+
+    Below the twelfth level a path is no help to anybody, and paths of a deep thread would be larger than its texts: there
+    a number is that of the ancestor on the twelfth level and a count, in drawing order ("1.2.1.1.1.1.1.1.1.1.1.3+5").
+    """
 
     row: Row
     number: str
@@ -83,16 +89,21 @@ def _roots(children: dict[str | None, list[Row]]) -> list[Row]:
 def _number(roots: Sequence[Row], children: dict[str | None, list[Row]]) -> list[Place]:
     places: list[Place] = []
     for root in roots:
+        counts: dict[str, int] = {}
         stack: list[tuple[Row, str, int, int | None, bool]] = [(root, "", 0, None, False)]
         while stack:
             row, number, depth, parent, has_siblings = stack.pop()
-            index = len(places)
-            places.append(Place(row, number, depth, parent, has_siblings))
+            if depth > NUMBERED:
+                counts[number] = counts.get(number, 0) + 1
+                places.append(Place(row, f"{number}+{counts[number]}", depth, parent, has_siblings))
+            else:
+                places.append(Place(row, number, depth, parent, has_siblings))
             if row.is_imposter:
                 continue
             below = children.get(row.msgid, ())
+            index, many = len(places) - 1, len(below) > 1
             prefix = f"{number}." if number else ""
-            many = len(below) > 1
             for position in range(len(below), 0, -1):
-                stack.append((below[position - 1], f"{prefix}{position}", depth + 1, index, many))
+                path = number if depth >= NUMBERED else f"{prefix}{position}"
+                stack.append((below[position - 1], path, depth + 1, index, many))
     return places

@@ -94,7 +94,8 @@ def measure_weave() -> None:
     line = ("word and another " * 4)[:66].strip()
     text = "\n".join([line] * 6)
     rows = [Row("0", None, START, id="0")]
-    rows += [Row(str(n), str(chance.randrange(max(0, n - 40), n)), START + timedelta(minutes=n), id=str(n)) for n in range(1, LARGE)]
+    for n in range(1, LARGE):
+        rows.append(Row(str(n), str(chance.randrange(max(0, n - 40), n)), START + timedelta(minutes=n), id=str(n)))
     tellings = {
         row.id: Telling(
             marker=f"{int(row.id):08d}",

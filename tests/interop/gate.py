@@ -25,9 +25,9 @@ class Kept(NamedTuple):
 class Gate:
     """One data folder and the server in it."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *words: str) -> None:
         self.folder = folder
-        self._settings = settings
+        self._words = words
         self.server = self._start()
 
     def __enter__(self) -> Self:
@@ -39,7 +39,7 @@ class Gate:
     def _start(self) -> Serving:
         # The line that tells the ports is looked for from the start of the log.
         (self.folder / "log").unlink(missing_ok=True)
-        return Serving(self.folder, **self._settings)
+        return Serving(self.folder, *self._words)
 
     @property
     def port(self) -> int:

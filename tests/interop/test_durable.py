@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 
 from tests.bench.servers import gateway
@@ -22,13 +23,16 @@ from tests.interop.witness import Witness
 
 pytestmark = pytest.mark.interop
 
-ROUNDS, CLIENTS = 6, 12
+ROUNDS, CLIENTS = 4, 12
+ONE, TWO = (), ("--receivers", "2")
+one_and_two = pytest.mark.parametrize("running", [ONE, TWO], ids=["one", "two"], indirect=True)
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Gate]:
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gate]:
+    """A gateway with one forum, and as many receiving processes as the test asks for."""
     gateway(tmp_path, "forum", "add", TOWN)
-    gate = Gate(tmp_path)
+    gate = Gate(tmp_path, *getattr(request, "param", ONE))
     yield gate
     if gate.server.process.poll() is None:
         gate.kill()
@@ -44,6 +48,7 @@ def check(gate: Gate, ledger: Ledger) -> None:
     assert {msgid for msgid, raw in stored.items() if sent.get(msgid) != raw} == set()
 
 
+@one_and_two
 def test_kill_in_a_load(running: Gate) -> None:
     """In each round the senders of mail without a reply try again, as RFC 5321 section 4.5.4.1 has it."""
     ledger, chance = Ledger(), Random(1)
@@ -64,10 +69,11 @@ def test_kill_in_a_load(running: Gate) -> None:
     assert gateway(running.folder, "reindex").strip() == "nothing to change"
 
 
+@one_and_two
 def test_terminate_in_a_load(running: Gate) -> None:
     """SIGTERM: whoever has sent his final dot gets his reply, and the process ends in order."""
     ledger, chance = Ledger(), Random(2)
-    for round_ in range(3):
+    for round_ in range(2):
         wait = load(running.port, ledger, f"round{round_}", CLIENTS)
         ledger.wait_for(len(ledger.acknowledged) + chance.randrange(50, 300))
         assert running.stop() == 0
@@ -76,6 +82,20 @@ def test_terminate_in_a_load(running: Gate) -> None:
         assert not ledger.refused
         check(running, ledger)
         running.start()
+
+
+@pytest.mark.parametrize("running", [TWO], ids=["two"], indirect=True)
+def test_kill_of_one_receiver(running: Gate) -> None:
+    """The others finish what they have, and the exit code tells whoever starts the gateway again."""
+    ledger = Ledger()
+    wait = load(running.port, ledger, "receiver", CLIENTS)
+    ledger.wait_for(100)
+    victim = psutil.Process(running.server.process.pid).children()[0]
+    victim.kill()
+    wait()
+    assert running.stop() == 1
+    check(running, ledger)
+    running.start()
 
 
 def test_kill_in_a_load_of_smtp_source(running: Gate) -> None:

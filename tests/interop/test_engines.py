@@ -18,10 +18,10 @@ def test_demo_on_postgres(demo: Path, postgres_server: str, tmp_path: Path) -> N
     told = gateway(tmp_path, "demo", "--keep", str(kept), "--database", empty_database(postgres_server))
     assert "Filed as 1 thread with 42 posts." in told
     assert not (kept / "gateway.db").exists()
-    assert (kept / "digest.txt").read_text(encoding="utf-8") == (demo / "digest.txt").read_text(encoding="utf-8")
-    assert ids_out((kept / "digest.html").read_text()) == ids_out((demo / "digest.html").read_text())
+    here, there = ((folder / "digest.txt").read_text(encoding="utf-8") for folder in (kept, demo))
+    assert timeless(here) == timeless(there)
 
 
-def ids_out(html: str) -> str:
-    """The page without what is the run's own."""
-    return re.sub(r"\+d-[a-z2-7]{37}", "", html)
+def timeless(text: str) -> str:
+    """The digest without dates, and without the markers that are made of them: the two demos may run on two days."""
+    return re.sub(r"^(?:Date: .*|\w{3} \d\d? \w{3} .* to .*)$|\[#\w+\]", "", text, flags=re.MULTILINE)
