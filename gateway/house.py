@@ -154,7 +154,9 @@ def serve_shared(settings: Settings, receivers: int, ready: Callable[[FrontDoor]
         def end(*_signal: object) -> None:
             stopping.set()
             for child in children:
-                os.kill(child, signal.SIGTERM)
+                # One that has just ended, and is not yet off the list, needs no telling.
+                with suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGTERM)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)

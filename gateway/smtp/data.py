@@ -76,7 +76,8 @@ class DataReader:
     def feed(self, piece: bytes) -> bool:
         """Takes the next piece; True when the mail has ended, and then `rest` is what came after its end."""
         block = self._tail + piece
-        end = block.find(_END)
+        # Most pieces hold no dot at all, which is found out at memory speed.
+        end = block.find(_END) if b"." in block else -1
         if end >= 0:
             self._tail = b""
             self.rest = block[end + len(_END) :]
@@ -95,7 +96,8 @@ class DataReader:
     def _take(self, part: bytes) -> None:
         if not part:
             return
-        part = part.replace(b"\r\n.", b"\r\n")
+        if b"." in part:
+            part = part.replace(b"\r\n.", b"\r\n")
         if self._is_first:
             self._is_first = False
             part = part[2:]

@@ -1,6 +1,7 @@
 """Many rows at once, past SQLAlchemy's work for each row and each statement: half the cost of keeping a mail was that.
 
-Statements, names and conversions of values are SQLAlchemy's own, taken once for each dialect.
+Statements, names and conversions of values are SQLAlchemy's own, taken once for each dialect; what runs is the driver's
+cursor, inside the transaction that SQLAlchemy began.
 """
 
 from __future__ import annotations
@@ -51,10 +52,10 @@ class Bulk:
             converted = [(name, convert) for name, convert in made.columns if convert]
             for row in rows:
                 row.update({name: convert(row[name]) for name, convert in converted})
-            connection.exec_driver_sql(made.statement, list(rows))
+            connection.connection.cursor().executemany(made.statement, rows)
             return
         values = [tuple([row[name] if c is None else c(row[name]) for name, c in made.columns]) for row in rows]
-        connection.exec_driver_sql(made.statement, values)
+        connection.connection.cursor().executemany(made.statement, values)
 
     def _make(self, connection: Connection) -> _Insert:
         dialect = connection.dialect
@@ -79,16 +80,17 @@ class Lookup:
         """The rows, in no order. Values must be text."""
         convert_forum, converts = self._converts.get(connection.dialect.name) or self._make(connection)
         forum = convert_forum(forum_id) if convert_forum else forum_id
+        cursor = connection.connection.cursor()
         for run in slices(values):
             if connection.dialect.name == "sqlite":
                 # Padded with one of its own values, again for the cache of statements.
                 size = 1 << (len(run) - 1).bit_length()
                 marks = ", ".join("?" * size)
                 sql = f"{self._head.replace('%s', '?')} IN ({marks}){self._more}"
-                rows = connection.exec_driver_sql(sql, (forum, *run, *([run[0]] * (size - len(run)))))
+                cursor.execute(sql, (forum, *run, *([run[0]] * (size - len(run)))))
             else:
-                rows = connection.exec_driver_sql(f"{self._head} = ANY(%s){self._more}", (forum, list(run)))
-            for row in rows:
+                cursor.execute(f"{self._head} = ANY(%s){self._more}", (forum, list(run)))
+            for row in cursor.fetchall():
                 yield [value if convert is None else convert(value) for value, convert in zip(row, converts, strict=True)]
 
     def _make(self, connection: Connection) -> tuple[_Convert, list[_Convert]]:

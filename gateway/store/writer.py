@@ -1,7 +1,7 @@
 """Group commit: many mail transactions share one commit (design 4).
 
-`submit` hands over a unit (the mails of one SMTP transaction) and returns a future. One thread takes what is queued, small
-units first, at most 32 MiB and 256 units, prepares and keeps it in one transaction and then answers all. A unit that fails
+`submit` hands over a unit (the mails of one SMTP transaction) and returns a future. One thread takes what is queued, at most
+32 MiB and 256 units, or one large one, prepares and keeps it in one transaction and then answers all. A unit that fails
 is tried once more alone, so that it does not fail its neighbours.
 
 Mail is read in this thread too (`prepare`), not in one beside it: two threads that compute take the interpreter's lock from
@@ -11,6 +11,7 @@ each other at every system call, which cost more than reading did.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -24,6 +25,9 @@ from gateway.store.keep import Incoming, keep
 BYTES_MAX = 32 << 20
 UNITS_MAX = 256
 SMALL = 1 << 20
+# After a commit of more than FEW units the next one waits this long, in seconds.
+FEW = 2
+GATHER = 0.005
 
 
 class Unit(Protocol):
@@ -55,6 +59,7 @@ class Writer:
         self._large: deque[Unit] = deque()
         self._wake = threading.Condition()
         self._is_closing = False
+        self._is_large_next = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -81,16 +86,21 @@ class Writer:
             if not units:
                 return
             self._keep(units)
+            if len(units) > FEW:
+                # Mail is coming in faster than we keep it: let some more gather, since a commit costs as much as ten mails.
+                time.sleep(GATHER)
 
     def _take(self) -> list[Unit]:
-        """All small units that fit, and one large one behind them: nobody waits for more than one large mail."""
+        """All small units that fit, or one large one, in turn: nobody waits for more than one large mail."""
+        if self._large and (self._is_large_next or not self._small):
+            self._is_large_next = False
+            return [self._large.popleft()]
+        self._is_large_next = True
         units: list[Unit] = []
         size = 0
         while self._small and len(units) < UNITS_MAX and size < BYTES_MAX - SMALL:
             units.append(self._small.popleft())
             size += units[-1].size
-        if self._large and (not units or size + self._large[0].size <= BYTES_MAX):
-            units.append(self._large.popleft())
         return units
 
     def _keep(self, units: Sequence[Unit]) -> None:

@@ -12,7 +12,7 @@ from tests.bench.servers import serving
 pytestmark = pytest.mark.interop
 
 PEAK_MIB = 250
-MAILS = 12
+MAILS = 8
 
 
 @pytest.mark.parametrize("kind", ["bomb", "empty"])
