@@ -23,7 +23,6 @@ def upgrade() -> None:
         sa.Column("next", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("date", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("forum_id", "ghost", "claimant", name=op.f("pk_claim")),
-        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("claim", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_claim_forum_id_claimant"), ["forum_id", "claimant"], unique=False)
@@ -64,7 +63,6 @@ def upgrade() -> None:
         sa.Column("date", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("claimant", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("forum_id", "msgid", name=op.f("pk_ghost")),
-        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("ghost", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ghost_forum_id_thread_id"), ["forum_id", "thread_id"], unique=False)
@@ -132,7 +130,6 @@ def upgrade() -> None:
         sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_mail")),
         sa.UniqueConstraint("forum_id", "msgid", "content_hash", name=op.f("uq_mail_forum_id_msgid_content_hash")),
-        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("mail", schema=None) as batch_op:
         batch_op.create_index(
