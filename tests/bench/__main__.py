@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gateway.house import tame_garbage_collector
 from tests.bench import accept, digests, memory, threads
 
 ROOT = Path(__file__).parent.parent.parent
@@ -15,6 +16,7 @@ MAILS = 10_000
 
 
 def main() -> None:
+    tame_garbage_collector()  # as `gateway serve` does
     names = sys.argv[1:] or ["accept", "threads", "digests", "memory"]
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as scratch:
         folder = Path(scratch)
