@@ -28,7 +28,7 @@ def main() -> None:
             threads.measure_one_more(folder / "threads")
             threads.measure_weave()
         if "memory" in names:
-            memory.measure(folder / "memory")
+            memory.main()
         if "accept" in names:
             accept.measure(corpus, folder)
 

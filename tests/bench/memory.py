@@ -123,7 +123,7 @@ def memory(count: int = 20, kinds: tuple[str, ...] = KINDS) -> list[Figures]:
 
 
 def main() -> None:
-    if len(sys.argv) == 4:
+    if len(sys.argv) == 4 and sys.argv[1].isdigit():
         flood(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
         return
     for figures in memory():
