@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,11 @@ MARKER = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """One mail for one recipient, read and judged."""
+    """One mail for one recipient, read and judged.
+
+    What can be made of it without the database is made here, since whoever keeps it has the database to himself: the
+    compressed pieces (None for a spooled mail, which is never in memory as a whole), the JSON columns, the marker's digits.
+    """
 
     forum: Forum
     recipient: Address
@@ -50,6 +54,21 @@ class Incoming:
     message: Message
     raw: Raw
     decision: Decision
+    pieces: tuple[bytes, ...] | None = field(init=False)
+    spans: str = field(init=False)
+    attachments: str = field(init=False)
+    digits: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        message, compress = self.message, zstandard.ZstdCompressor(level=3).compress
+        made = {
+            "pieces": tuple(map(compress, self.raw.chunks())) if self.raw.data is not None else None,
+            "spans": spans_to_json(message.spans),
+            "attachments": attachments_to_json(message.attachments),
+            "digits": marker_digits(message.msgid, message.content_hash, 0),
+        }
+        for name, value in made.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(slots=True)
@@ -128,7 +147,6 @@ class _Batch:
         self._new_id = new_id
         self._archive = TableArchive(connection, forum_id)
         self._known: dict[str, list[_Known]] = {}
-        self._digits: dict[bytes, str] = {}
         self._markers: set[str] = set()
         self._imposters: list[dict[str, Any]] = []
         self._journal: list[dict[str, Any]] = []
@@ -169,18 +187,16 @@ class _Batch:
 
     def _insert_mail(self, fresh: Sequence[tuple[Incoming, UUID]]) -> None:
         _INSERT_MAIL.insert(self._db, [self._mail_row(item, mail_id) for item, mail_id in fresh])
-        compress = zstandard.ZstdCompressor(level=3).compress
         small: list[dict[str, Any]] = []
         for item, mail_id in fresh:
-            for seq, piece in enumerate(item.raw.chunks()):
-                row = {"forum_id": self._forum, "mail_id": mail_id, "seq": seq, "data": compress(piece)}
-                if item.raw.data is not None:
-                    small.append(row)
-                else:
-                    # Piece by piece, so that a spooled mail is never in memory as a whole.
-                    _INSERT_RAW.insert(self._db, [row])
-            at, verb = item.envelope.received_at, VERB_OF[item.decision.verdict]
-            self._tell(at, verb, mail_id, item.decision.reason)
+            key = {"forum_id": self._forum, "mail_id": mail_id}
+            if item.pieces is not None:
+                small += [{**key, "seq": seq, "data": piece} for seq, piece in enumerate(item.pieces)]
+            else:
+                compress = zstandard.ZstdCompressor(level=3).compress
+                for seq, piece in enumerate(item.raw.chunks()):
+                    _INSERT_RAW.insert(self._db, [{**key, "seq": seq, "data": compress(piece)}])
+            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason)
         _INSERT_RAW.insert(self._db, small)
 
     def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
@@ -267,7 +283,7 @@ class _Batch:
             "mail_id": mail_id,
             "piece": 0,
             "msgid": message.msgid,
-            "marker": self._marker(message),
+            "marker": self._marker(item.digits),
             "is_imposter": False,
             "parent": None,
             "thread_id": None,
@@ -275,22 +291,18 @@ class _Batch:
             "author_name": message.author_name,
             "author_key": message.author_address.key if message.author_address else "",
             "subject": message.subject,
-            "spans": spans_to_json(message.spans),
-            "attachments": attachments_to_json(message.attachments),
+            "spans": item.spans,
+            "attachments": item.attachments,
             "number": None,
             "published_at": None,
         }
 
     def _find_markers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
-        for item, _ in items:
-            message = item.message
-            self._digits[message.content_hash] = marker_digits(message.msgid, message.content_hash, 0)
-        wanted = {digits[:MARKER] for digits in self._digits.values()}
+        wanted = {item.digits[:MARKER] for item, _ in items}
         self._markers.update(marker for (marker,) in _MARKERS.find(self._db, self._forum, wanted))
 
-    def _marker(self, message: Message) -> str:
+    def _marker(self, digits: str) -> str:
         """Eight digits; one more for each collision, which is looked up only then."""
-        digits = self._digits[message.content_hash]
         size = MARKER
         while digits[:size] in self._markers:
             size += 1

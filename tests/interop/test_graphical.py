@@ -77,21 +77,32 @@ def display(folder: Path) -> Iterator[str]:
             server.terminate()
 
 
+@pytest.mark.timeout(240)
 def test_thunderbird_shows_the_digest(demo: Path, tmp_path: Path) -> None:
     """It opens the mail in a window that is called by the subject."""
     [letter] = [path for path in (demo / "Maildir" / "new").iterdir() if "london" in delivered_to(path)]
     mail = tmp_path / "digest.eml"
     mail.write_bytes(letter.read_bytes())
-    profile = tmp_path / "profile"
-    profile.mkdir()
-    with display(tmp_path) as name:
-        surroundings = {**os.environ, "DISPLAY": name, "HOME": str(tmp_path), "MOZ_CRASHREPORTER_DISABLE": "1"}
+    # Now and then its first start on a new profile hangs, whatever it is to show; a second one does not.
+    assert any(thunderbird_shows(mail, tmp_path / f"start{number}") for number in range(3)), "no window shows the digest"
+
+
+def thunderbird_shows(mail: Path, folder: Path) -> bool:
+    """Whether a window called by the subject comes up, on a display and a profile of its own."""
+    profile = folder / "profile"
+    profile.mkdir(parents=True)
+    with display(folder) as name:
+        surroundings = {**os.environ, "DISPLAY": name, "HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"}
         command = [need_program("thunderbird"), "--profile", str(profile), "--new-instance", str(mail)]
         with subprocess.Popen(command, env=surroundings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
-                wait_until(lambda: SUBJECT in windows(surroundings), "no window shows the digest", patience=90)
+                wait_until(lambda: SUBJECT in windows(surroundings), "no window shows the digest", patience=60)
+            except AssertionError:
+                return False
+            else:
+                return True
             finally:
-                process.terminate()
+                process.kill()
 
 
 def delivered_to(path: Path) -> str:
