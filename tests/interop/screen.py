@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,7 +28,9 @@ class Screen:
     """A terminal of 100 columns and 50 lines with one program in it."""
 
     def __init__(self, folder: Path, command: Sequence[str], **environment: str) -> None:
-        self._tmux = [need_program("tmux"), "-S", str(folder / "tmux"), "-f", "/dev/null"]
+        # A socket of its own: the server of the screen before may still be on its way out when this one starts.
+        self._socket = tempfile.TemporaryDirectory(prefix="tmux-")
+        self._tmux = [need_program("tmux"), "-S", str(Path(self._socket.name) / "socket"), "-f", "/dev/null"]
         settings = [f"{name}={value}" for name, value in {"LC_ALL": "C.UTF-8", "HOME": str(folder), **environment}.items()]
         line = shlex.join(["env", *settings, *command])
         self._run("new-session", "-d", "-x", "100", "-y", "50", f"{line}; echo ended with $?; cat")
@@ -37,6 +40,7 @@ class Screen:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._run("kill-server")
+        self._socket.cleanup()
 
     def type(self, *keys: str) -> None:
         self._run("send-keys", *keys)
