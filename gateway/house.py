@@ -33,6 +33,7 @@ from gateway.send.relay import Relay, RelayCourier
 from gateway.settings import BadSettings, Settings
 from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
 from gateway.store.engine import Store
+from gateway.store.remote import RemoteWriter, keep_for
 from gateway.store.roster import list_forums
 from gateway.store.writer import Writer
 
@@ -47,8 +48,15 @@ def real_now() -> datetime:
 class House:
     """An open store and what works on it. `close` ends it in order; nothing that was acknowledged is lost."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] = real_now, new_id: Callable[[], UUID] = uuid7) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now: Callable[[], datetime] = real_now,
+        new_id: Callable[[], UUID] = uuid7,
+        writer: RemoteWriter | None = None,
+    ) -> None:
         self.settings = settings
+        self._writer = writer
         self.now = now
         self.new_id = new_id
         settings.data.mkdir(parents=True, exist_ok=True)
@@ -60,7 +68,7 @@ class House:
     def receiver(self) -> Receiver:
         """The way in; its threads start with the first use."""
         if self._receiver is None:
-            self._receiver = Receiver(self.store, Writer(self.store, self.new_id), Reader())
+            self._receiver = Receiver(self.store, self._writer or Writer(self.store, self.new_id), Reader())
         return self._receiver
 
     def close(self) -> None:
@@ -150,31 +158,31 @@ def serve(settings: Settings, ready: Callable[[FrontDoor], None]) -> None:
 
 
 def serve_shared(settings: Settings, receivers: int, ready: Callable[[FrontDoor], None]) -> None:
-    """The same with `receivers` processes that receive, for as many processors; scheduler and sender stay in this one.
+    """The same with `receivers` processes that speak SMTP, read and judge; this one keeps, schedules and sends.
 
     One process computes on one processor at a time, whatever threads it has. When one of them ends without being told,
     all end, and SystemExit tells whoever starts us again. Limits of connections hold for each process.
     """
     House(settings).close()  # migrates once, before several look at the tables
     tame_garbage_collector()
-    parent, child_end = os.pipe()
+    stopping = threading.Event()
+    children: set[int] = set()
+    sockets: list[socket.socket] = []
+
+    def end(*_signal: object) -> None:
+        stopping.set()
+        for child in children:
+            # One that has just ended, and is not yet off the list, needs no telling.
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
+
     with _reserved(settings) as settings:
-        children = {_fork(settings, index, parent, child_end, ready) for index in range(receivers)}
-        os.close(parent)
-        has_failed = False
-
-        stopping = threading.Event()
-
-        def end(*_signal: object) -> None:
-            stopping.set()
-            for child in children:
-                # One that has just ended, and is not yet off the list, needs no telling.
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGTERM)
-
+        for _ in range(receivers):
+            children.add(_fork(settings, sockets, ready))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
-        with _clockwork(settings):
+        has_failed = False
+        with _clockwork(settings) as house, _keeping(house, sockets):
             while children:
                 child, status = os.waitpid(-1, 0)
                 children.discard(child)
@@ -187,20 +195,44 @@ def serve_shared(settings: Settings, receivers: int, ready: Callable[[FrontDoor]
         raise SystemExit(1)
 
 
-def _fork(settings: Settings, index: int, parent: int, child_end: int, ready: Callable[[FrontDoor], None]) -> int:
-    """A receiving process; no thread and no connection exists yet that it could inherit."""
+@contextmanager
+def _keeping(house: House, sockets: list[socket.socket]) -> Iterator[None]:
+    """A thread that keeps what the receivers send, until the last of them has ended."""
+
+    def keep() -> None:
+        try:
+            keep_for(house.store, sockets, house.new_id)
+        except Exception:  # noqa: BLE001 - the receivers see the end of their sockets, and end too
+            log.error("keeping failed", exc_info=True)
+        finally:
+            for sock in sockets:
+                sock.close()
+
+    thread = threading.Thread(target=keep, name="keeper")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _fork(settings: Settings, sockets: list[socket.socket], ready: Callable[[FrontDoor], None]) -> int:
+    """A receiving process; no thread and no connection exists yet that it could inherit. Our end goes to `sockets`."""
+    ours, its = socket.socketpair()
     child = os.fork()
     if child:
+        its.close()
+        sockets.append(ours)
         return child
-    os.close(child_end)
-    # Its threads share one interpreter lock: on two processors they would only carry each other's cache about.
-    processors = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {processors[index % len(processors)]})
+    for sock in (ours, *sockets):
+        # Else it would keep its own, and its brothers', from seeing our end.
+        sock.close()
     status = 1
     try:
-        house = House(settings)
+        writer = RemoteWriter(its)
+        house = House(settings, writer=writer)
         try:
-            _run(_listen(house, ready, parent))
+            _run(_listen(house, ready, writer))
             status = 0
         finally:
             house.close()
@@ -228,20 +260,26 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-async def _listen(house: House, ready: Callable[[FrontDoor], None], parent: int | None = None) -> None:
-    """Receives until told to end, by a signal or by the end of the parent process, whose pipe is `parent`."""
-    front = house.front_door(is_shared=parent is not None)
+async def _listen(house: House, ready: Callable[[FrontDoor], None], writer: RemoteWriter | None = None) -> None:
+    """Receives until told to end, by a signal or by the end of the process that keeps, which `writer` speaks to."""
+    front = house.front_door(is_shared=writer is not None)
     await front.start()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    if parent is not None:
-        loop.add_reader(parent, stopped.set)
+    if writer is not None:
+        loop.add_reader(writer.socket, _pass_answers, loop, writer, stopped)
     ready(front)
     await stopped.wait()
     log.info("draining")
     await front.drain()
+
+
+def _pass_answers(loop: asyncio.AbstractEventLoop, writer: RemoteWriter, stopped: asyncio.Event) -> None:
+    if not writer.receive():
+        loop.remove_reader(writer.socket)
+        stopped.set()
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def test_each_thread_is_woven_whole(archive: Callable[[str], list[Read]], name: 
 def test_the_store_gives_the_same_forest(store: Store, archive: Callable[[str], list[Read]], name: str) -> None:
     forum = make_forum()
     batch = [
-        Incoming(
+        Incoming.of(
             forum=forum,
             recipient=forum.address,
             envelope=Envelope(reverse_path=None, forward_paths=(forum.address,), received_at=at, via=Via.IMPORT),

@@ -75,7 +75,7 @@ def incoming(
         peer="192.0.2.1",
     )
     message = parse_message(raw.read())
-    return Incoming(forum=forum, recipient=forum.address, envelope=envelope, message=message, raw=raw, decision=decision)
+    return Incoming.of(forum=forum, recipient=forum.address, envelope=envelope, message=message, raw=raw, decision=decision)
 
 
 def put(store: Store, *items: Incoming) -> list[bool]:

@@ -37,7 +37,7 @@ def incoming(forum: Forum, msgid: str, ancestors: Sequence[str], minute: int, va
     at = START + timedelta(days=1, minutes=received)
     envelope = Envelope(reverse_path=None, forward_paths=(forum.address,), received_at=at, via=Via.IMPORT)
     raw = Raw.of(b"x")
-    return Incoming(forum=forum, recipient=forum.address, envelope=envelope, message=message, raw=raw, decision=ACCEPTED)
+    return Incoming.of(forum=forum, recipient=forum.address, envelope=envelope, message=message, raw=raw, decision=ACCEPTED)
 
 
 def make_forum() -> Forum:

@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def serve(
     ctx: typer.Context,
-    receivers: Annotated[int, typer.Option(min=1, help="Processes that receive mail; more than one for busy machines.")] = 1,
+    receivers: Annotated[int, typer.Option(min=0, help="Processes beside the main one that receive mail, for busy machines.")] = 0,
 ) -> None:
     """Runs the gateway: SMTP, store, scheduler and sender in one process, until SIGTERM.
 
@@ -44,10 +44,10 @@ def serve(
         places = {str(via): port for via, port in front.ports.items()}
         log.info("listening", host=settings.smtp.host, **places)
 
-    if receivers == 1:
-        house_serve(settings, ready)
-    else:
+    if receivers:
         serve_shared(settings, receivers, ready)
+    else:
+        house_serve(settings, ready)
 
 
 def demo(

@@ -54,7 +54,7 @@ def release(store: Store, forum: Forum, held: Held, now: datetime, new_id: Calla
     """Posts a held mail, as received when it was received."""
     raw, message = read_mail(store, held.mail)
     recipient = parse_address(held.mail.forward_path) or forum.address
-    incoming = Incoming(
+    incoming = Incoming.of(
         forum=forum,
         recipient=recipient,
         envelope=_envelope(held.mail, recipient),

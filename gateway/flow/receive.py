@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from queue import SimpleQueue
+from typing import Protocol
 
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
@@ -26,9 +27,18 @@ from gateway.parse.message import is_ordinary, parse_message
 from gateway.store.engine import Store
 from gateway.store.keep import Incoming
 from gateway.store.roster import list_forums
-from gateway.store.writer import Writer
+from gateway.store.writer import Unit
 
 Decisions = tuple[Decision, ...]
+
+
+class Writer(Protocol):
+    """Who keeps: `store.writer.Writer`, or `store.remote.RemoteWriter` in a process that only receives."""
+
+    def submit(self, unit: Unit) -> None: ...
+    def close(self) -> None: ...
+
+
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
@@ -56,7 +66,7 @@ class _Job:
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
         self.order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
         return [
-            Incoming(
+            Incoming.of(
                 forum=self.destinations[index].forum,
                 recipient=self.destinations[index].address,
                 envelope=self.envelope,

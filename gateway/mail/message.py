@@ -10,11 +10,19 @@ from gateway.mail.address import Address
 
 
 class SpanKind(StrEnum):
-    """What a stretch of the body is; only display drops any of them."""
+    """What a stretch of the body is; only display drops any of them.
+
+    An attribution says whose words the quote below it holds. A forward is another mail that the author passes on: content.
+    A client footer is what a mail program adds ("Sent from my ..."), a list footer what a list server adds.
+    """
 
     TEXT = "text"
+    ATTRIBUTION = "attribution"
     QUOTE = "quote"
+    FORWARD = "forward"
     SIGNATURE = "signature"
+    CLIENT_FOOTER = "client_footer"
+    LIST_FOOTER = "list_footer"
 
 
 @dataclass(frozen=True, slots=True)

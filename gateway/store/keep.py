@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,21 +54,29 @@ class Incoming:
     message: Message
     raw: Raw
     decision: Decision
-    pieces: tuple[bytes, ...] | None = field(init=False)
-    spans: str = field(init=False)
-    attachments: str = field(init=False)
-    digits: str = field(init=False)
+    pieces: tuple[bytes, ...] | None
+    spans: str
+    attachments: str
+    digits: str
 
-    def __post_init__(self) -> None:
-        message, compress = self.message, zstandard.ZstdCompressor(level=3).compress
-        made = {
-            "pieces": tuple(map(compress, self.raw.chunks())) if self.raw.data is not None else None,
-            "spans": spans_to_json(message.spans),
-            "attachments": attachments_to_json(message.attachments),
-            "digits": marker_digits(message.msgid, message.content_hash, 0),
-        }
-        for name, value in made.items():
-            object.__setattr__(self, name, value)
+    @classmethod
+    def of(
+        cls, *, forum: Forum, recipient: Address, envelope: Envelope, message: Message, raw: Raw, decision: Decision
+    ) -> Incoming:
+        """Makes the rest from what was read."""
+        compress = zstandard.ZstdCompressor(level=3).compress
+        return cls(
+            forum=forum,
+            recipient=recipient,
+            envelope=envelope,
+            message=message,
+            raw=raw,
+            decision=decision,
+            pieces=tuple(map(compress, raw.chunks())) if raw.data is not None else None,
+            spans=spans_to_json(message.spans),
+            attachments=attachments_to_json(message.attachments),
+            digits=marker_digits(message.msgid, message.content_hash, 0),
+        )
 
 
 @dataclass(slots=True)

@@ -104,41 +104,47 @@ class Writer:
         return units
 
     def _keep(self, units: Sequence[Unit]) -> None:
-        batch = [(unit, items) for unit in units if (items := self._prepared(unit)) is not None]
-        try:
-            results = self._commit([items for _, items in batch])
-        except Exception:  # noqa: BLE001 - whatever it was, each unit gets its own answer
-            log.warning("commit failed, one by one", units=len(batch), exc_info=True)
-            for unit, items in batch:
-                self._try_alone(unit, items)
-            return
-        for (unit, _), kept in zip(batch, results, strict=True):
-            unit.answer.set_result(unit.finish(kept))
+        batch = [(unit, items) for unit in units if (items := prepared(unit)) is not None]
+        results = keep_each(self._store, [items for _, items in batch], self._new_id)
+        for (unit, _), result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                unit.answer.set_exception(result)
+            else:
+                unit.answer.set_result(unit.finish(result))
 
-    @staticmethod
-    def _prepared(unit: Unit) -> Sequence[Incoming] | None:
-        if not unit.answer.set_running_or_notify_cancel():
-            return None
-        try:
-            return unit.prepare()
-        except Exception as error:  # noqa: BLE001 - the sender is told to try again
-            log.error("mail not taken", exc_info=True)
-            unit.answer.set_exception(error)
-            return None
 
-    def _try_alone(self, unit: Unit, items: Sequence[Incoming]) -> None:
+def prepared(unit: Unit) -> Sequence[Incoming] | None:
+    """What `unit` wants kept; None when nobody waits for it any more, or when it failed and has been told."""
+    if not unit.answer.set_running_or_notify_cancel():
+        return None
+    try:
+        return unit.prepare()
+    except Exception as error:  # noqa: BLE001 - the sender is told to try again
+        log.error("mail not taken", exc_info=True)
+        unit.answer.set_exception(error)
+        return None
+
+
+def keep_each(store: Store, units: Sequence[Sequence[Incoming]], new_id: Callable[[], UUID]) -> list[list[bool] | Exception]:
+    """Keeps all units in one transaction, or, when that fails, each in its own: which of its items were new, or the fault."""
+    try:
+        return [*_commit(store, units, new_id)]
+    except Exception:  # noqa: BLE001 - whatever it was, each unit gets its own answer
+        log.warning("commit failed, one by one", units=len(units), exc_info=True)
+    results: list[list[bool] | Exception] = []
+    for unit in units:
         try:
-            [kept] = self._commit([items])
+            results += _commit(store, [unit], new_id)
         except Exception as error:  # noqa: BLE001 - the caller answers 451
             log.error("mail not kept", exc_info=True)
-            unit.answer.set_exception(error)
-        else:
-            unit.answer.set_result(unit.finish(kept))
+            results.append(error)
+    return results
 
-    def _commit(self, units: Sequence[Sequence[Incoming]]) -> list[list[bool]]:
-        batch = [item for items in units for item in items]
-        if not batch:
-            return [[] for _ in units]
-        with self._store.write() as connection:
-            kept = iter(keep(connection, batch, self._new_id))
-        return [[next(kept) for _ in items] for items in units]
+
+def _commit(store: Store, units: Sequence[Sequence[Incoming]], new_id: Callable[[], UUID]) -> list[list[bool]]:
+    batch = [item for items in units for item in items]
+    if not batch:
+        return [[] for _ in units]
+    with store.write() as connection:
+        kept = iter(keep(connection, batch, new_id))
+    return [[next(kept) for _ in items] for items in units]

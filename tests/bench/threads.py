@@ -49,7 +49,7 @@ def _incoming(forum: Forum, number: int, parent: int | None) -> Incoming:
     )
     envelope = Envelope(reverse_path=None, forward_paths=(forum.address,), received_at=at, via=Via.IMPORT)
     raw = Raw.of(b"word " * 1200)
-    return Incoming(forum=forum, recipient=forum.address, envelope=envelope, message=message, raw=raw, decision=ACCEPTED)
+    return Incoming.of(forum=forum, recipient=forum.address, envelope=envelope, message=message, raw=raw, decision=ACCEPTED)
 
 
 def _one_more(folder: Path, size: int) -> float:

@@ -42,6 +42,11 @@ class Gate:
         return Serving(self.folder, *self._words)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes than the main one receive."""
+        return "--receivers" in self._words
+
+    @property
     def port(self) -> int:
         return self.server.port
 

