@@ -128,7 +128,7 @@ def test_an_attachment_is_found_in_raw_with_either_line_end() -> None:
 
 def test_quotes_and_signature() -> None:
     assert read("quotes").spans == (
-        Span(SpanKind.TEXT, "On 1 Feb 2024 Bob <bob@example.org> wrote:"),
+        Span(SpanKind.ATTRIBUTION, "On 1 Feb 2024 Bob <bob@example.org> wrote:"),
         Span(SpanKind.QUOTE, "first", 1),
         Span(SpanKind.QUOTE, "older", 2),
         Span(SpanKind.QUOTE, "third", 1),

@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def serve(
     ctx: typer.Context,
-    receivers: Annotated[int, typer.Option(min=0, help="Processes beside the main one that receive mail, for busy machines.")] = 0,
+    receivers: Annotated[int, typer.Option(min=0, help="Processes that receive mail beside the main one.")] = 0,
 ) -> None:
     """Runs the gateway: SMTP, store, scheduler and sender in one process, until SIGTERM.
 

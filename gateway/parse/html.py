@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
 from gateway.parse.limits import HTML_DEPTH_MAX, HTML_MAX, HTML_TAGS_MAX
@@ -33,6 +34,10 @@ _TAGS: Final = _words(
     "strong sub summary sup table tbody td tfoot th thead tr tt u ul var"
 )
 _DROPPED: Final = frozenset({"script", "style", "title"})
+# Where a quote begins and ends, on its way through the layout: characters that stand for nothing, each on a line of its own.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_BLOCKQUOTE = re.compile(r"<(/?)blockquote>")
+_QUOTE_DEPTH_MAX: Final = 20
 _LINK_TO_ITSELF = re.compile(r"\[((?:https?://|mailto:)?([^\s\[\]()]{1,500}))\]\((?:https?://|mailto:)?\2/?\)")
 
 
@@ -55,9 +60,11 @@ def html_to_text(html: str) -> str | None:
     """Readable text of `html`, or None when it is not simple enough or could not be read."""
     if not is_simple_enough(html):
         return None
-    clean = _cleaner().clean(html)
+    clean = _cleaner().clean(html.replace(_OPEN, "").replace(_CLOSE, ""))
     if not clean.strip():
         return ""
+    if "<blockquote>" in clean:
+        clean = _BLOCKQUOTE.sub(lambda tag: f"<p>{_CLOSE if tag[1] else _OPEN}</p>", clean)
     import inscriptis
     from inscriptis.model.config import ParserConfig
 
@@ -65,8 +72,27 @@ def html_to_text(html: str) -> str | None:
         text = inscriptis.get_text(clean, ParserConfig(display_links=True))
     except (ValueError, LookupError, ArithmeticError, RecursionError, TypeError, AttributeError):
         return None
-    lines = "\n".join(line.rstrip() for line in str(text).split("\n"))
-    return _LINK_TO_ITSELF.sub(r"\1", lines)
+    return _LINK_TO_ITSELF.sub(r"\1", _with_marks(str(text).split("\n")))
+
+
+def _with_marks(lines: list[str]) -> str:
+    """Quotes as in plain text, with a ">" for each level; what the layout indents as a whole is not indented."""
+    found: list[str] = []
+    run: list[str] = []
+    depth = 0
+    for line in [*lines, _CLOSE]:
+        mark = line.strip()
+        if mark not in (_OPEN, _CLOSE):
+            run.append(line.rstrip())
+            continue
+        if depth and run:
+            # Blank lines around a quote are the layout's.
+            run = "\n".join(run).strip("\n").split("\n")
+        prefix = ">" * min(depth, _QUOTE_DEPTH_MAX) + " " if depth else ""
+        found += [f"{prefix}{line}".rstrip() for line in dedent("\n".join(run)).split("\n")]
+        run = []
+        depth = max(0, depth + (1 if mark == _OPEN else -1))
+    return "\n".join(found)
 
 
 @cache
