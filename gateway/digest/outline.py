@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.digest.issue import Entry, ThreadPart
+from gateway.digest.quotes import Quotable, shown_spans
 from gateway.mail.message import Attachment, Span
 from gateway.people.handles import Byline
 from gateway.thread.titles import display_title, without_tag
 from gateway.thread.weave import Place
+
+# How far up we look for what a post quotes.
+QUOTED_LEVELS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,8 @@ def outline_part(
     """One thread of an issue. `tellings` and `new` go by row id; `new` None tells the whole thread."""
     subjects = [without_tag(tellings[p.row.id].subject, tag) if p.row.id in tellings else None for p in places]
     shown = _shown(places, new)
-    entries = [_entry(index, places, subjects, tellings, new) for index in shown]
+    posts = _Quotables(places, tellings)
+    entries = [_entry(index, places, subjects, tellings, new, posts) for index in shown]
     total = sum(1 for place in places if not place.row.is_ghost)
     return ThreadPart(
         title=_thread_title(subjects),
@@ -64,12 +69,35 @@ def _shown(places: Sequence[Place], new: Collection[str] | None) -> list[int]:
     return sorted(wanted)
 
 
+class _Quotables:
+    """The posts of one thread as others may quote them, each made when first asked for."""
+
+    def __init__(self, places: Sequence[Place], tellings: Mapping[str, Telling]) -> None:
+        self._places = places
+        self._tellings = tellings
+        self._made: dict[int, Quotable] = {}
+
+    def above(self, index: int) -> list[Quotable]:
+        """The parent of a post and what stands above it, a few levels far; a ghost has no words."""
+        found: list[Quotable] = []
+        at = self._places[index].parent
+        while at is not None and len(found) < QUOTED_LEVELS:
+            if at not in self._made and self._places[at].row.id in self._tellings:
+                telling = self._tellings[self._places[at].row.id]
+                self._made[at] = Quotable(self._places[at].number, telling.byline.name, telling.spans)
+            if at in self._made:
+                found.append(self._made[at])
+            at = self._places[at].parent
+        return found
+
+
 def _entry(
     index: int,
     places: Sequence[Place],
     subjects: Sequence[str | None],
     tellings: Mapping[str, Telling],
     new: Collection[str] | None,
+    posts: _Quotables,
 ) -> Entry:
     place = places[index]
     above = places[place.parent] if place.parent is not None else None
@@ -97,7 +125,7 @@ def _entry(
         author=telling.byline.name,
         badge=telling.byline.badge,
         at=telling.date,
-        spans=telling.spans if is_new else (),
+        spans=shown_spans(telling.spans, posts.above(index)) if is_new else (),
         attachments=telling.attachments if is_new else (),
         is_new=is_new,
         is_imposter=telling.is_imposter,

@@ -30,7 +30,12 @@ def tell_new(
     """Of each thread in `new` its posts that are named there and what stands above them."""
     posts = shelf.posts_of_threads(db, forum.id, new, with_text=False)
     ghosts = shelf.ghosts_of_threads(db, forum.id, new)
-    texts = shelf.texts_of(db, forum.id, [post for ids in new.values() for post in ids])
+    # The parents' texts too, older ones among them: what quotes them is told from what is new.
+    wanted = {post for ids in new.values() for post in ids}
+    for thread in new:
+        parents = {post.row.parent for post in posts[thread] if post.id in wanted}
+        wanted |= {post.id for post in posts[thread] if post.msgid in parents}
+    texts = shelf.texts_of(db, forum.id, wanted)
     return [_part(forum, members, posts[thread], ghosts.get(thread, []), ids, texts) for thread, ids in new.items()]
 
 

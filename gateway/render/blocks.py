@@ -1,7 +1,7 @@
 """From the spans of a post to blocks: paragraphs of new text or of a quote, with their lines. Both parts of a letter
 are made from the same blocks.
 
-In: `Span`s as parse made them. Out: `Block`s without blank lines and without signatures. A paragraph is prose when its
+In: `Span`s as parse made them. Out: `Block`s without blank lines, signatures and footers. A paragraph is prose when its
 lines were broken by a mail program: it may flow again. Verse, lists, tables and code keep their lines.
 """
 
@@ -16,6 +16,7 @@ from gateway.mail.message import Span, SpanKind
 # A program breaks lines near column 72; a poet, a list and a table break them sooner.
 PROSE_MIN = 45
 QUOTE_MAX = 5
+_HIDDEN = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 
 # C0 and C1 without LF; line and paragraph separators; marks that turn the direction of other people's lines; halves of
 # a pair, which no encoding takes.
@@ -33,10 +34,10 @@ class Block(NamedTuple):
 
 
 def split_blocks(spans: Iterable[Span]) -> list[Block]:
-    """The blocks to show, in order. Signatures are left out."""
+    """The blocks to show, in order. Signatures and footers are left out."""
     blocks: list[Block] = []
     for span in spans:
-        if span.kind is SpanKind.SIGNATURE:
+        if span.kind in _HIDDEN:
             continue
         depth = min(max(span.depth, 1), QUOTE_MAX) if span.kind is SpanKind.QUOTE else 0
         for paragraph in _paragraphs(span.text):

@@ -1,0 +1,132 @@
+"""What of a post a reader of the whole thread still needs: each text once (design 6, 8.2). Pure.
+
+In: the spans of a post, and the posts it may quote: its parent first, then what stands further up. Out: the spans to show.
+The author's own words and forwarded mail stay as they are. A quote without an answer under it goes, with its attribution; a
+quote of a whole post that the reader has becomes a pointer to it; a part of one stays as context, cut when it is long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from gateway.mail.message import Span, SpanKind
+from gateway.parse.quotes import attribution_at
+
+# A quote of so much of a post, or of so many lines, is no selection: it is the post.
+WHOLE: Final = 0.8
+LINES_MAX: Final = 8
+_HEAD, _TAIL = 4, 2
+# So many characters of a post in an unmarked end are no coincidence.
+UNMARKED_MIN: Final = 60
+_OURS = (SpanKind.TEXT, SpanKind.FORWARD)
+_AROUND = (SpanKind.ATTRIBUTION, SpanKind.QUOTE)
+_ADDRESS = re.compile(r"\s*[<(\[]{0,2}(?:mailto:)?[^\s<>()\[\]@]{1,64}@[^\s<>()\[\]@]{1,255}[>)\]]{0,2}")
+
+
+@dataclass(frozen=True)
+class Quotable:
+    """A post that may be quoted: its path number, its author's name, its spans."""
+
+    number: str
+    author: str
+    spans: tuple[Span, ...]
+
+    @cached_property
+    def text(self) -> str:
+        """Its own words without white space, so that a quote that was wrapped anew is found."""
+        return _bare("\n".join(span.text for span in self.spans if span.kind in _OURS))
+
+    @cached_property
+    def lines(self) -> frozenset[str]:
+        return frozenset(_bare(line) for span in self.spans for line in span.text.split("\n"))
+
+    @property
+    def pointer(self) -> str:
+        return f"[{', '.join(filter(None, (self.number, self.author)))}]"
+
+
+def shown_spans(spans: Sequence[Span], above: Sequence[Quotable]) -> tuple[Span, ...]:
+    """The spans to show of a post whose parent is `above[0]`; a post of nothing but quotes keeps them."""
+    if len(spans) == 1 and spans[0].kind is SpanKind.TEXT and not above:
+        return tuple(spans)
+    shown = [span for span in spans if span.kind in _OURS or span.kind in _AROUND]
+    last = max((index for index, span in enumerate(shown) if span.kind in _OURS and span.text.strip()), default=-1)
+    if last < 0:
+        return tuple(shown)
+    if above and shown[last].kind is SpanKind.TEXT:
+        shown[last] = Span(SpanKind.TEXT, _without_repeated_end(shown[last].text, above[0]))
+    return tuple(_told(shown[: last + 1], above))
+
+
+def _told(shown: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
+    index = 0
+    while index < len(shown):
+        end = index
+        while end < len(shown) and shown[end].kind in _AROUND:
+            end += 1
+        if end == index:
+            yield shown[index]
+            index += 1
+            continue
+        yield from _context(shown[index:end], above)
+        index = end
+
+
+def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
+    """What stays of a quote that is answered below: a pointer, or its outermost level with a word on whose it is."""
+    quotes = [span for span in run if span.kind is SpanKind.QUOTE and span.text.strip()]
+    if not quotes:
+        return
+    depth = min(span.depth for span in quotes)
+    lines = _without_attributions("\n\n".join(span.text.strip("\n") for span in quotes if span.depth == depth).split("\n"))
+    quoted = _bare("\n".join(lines))
+    if not quoted:
+        # Nothing but who said what older posts say.
+        return
+    source = next((post for post in above if quoted in post.text), None)
+    if source is not None and (len(quoted) >= WHOLE * len(source.text) and len(lines) > 2):
+        if source is not above[0]:
+            yield Span(SpanKind.QUOTE, source.pointer, 1)
+        return
+    who = "" if source is not None and source is above[0] else source.pointer if source is not None else _attribution(run)
+    yield Span(SpanKind.QUOTE, "\n".join([*filter(None, [who]), *_shortened(lines)]), 1)
+
+
+def _without_attributions(lines: list[str]) -> list[str]:
+    """Lines of a quote without those that announced the older quotes inside it."""
+    kept = list(lines)
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index].endswith(":") and (count := attribution_at(lines, index)):
+            del kept[index - count + 1 : index + 1]
+    return "\n".join(kept).strip("\n").split("\n")
+
+
+def _attribution(run: Sequence[Span]) -> str:
+    """Who is said to have written it, without the address."""
+    text = next((span.text for span in run if span.kind is SpanKind.ATTRIBUTION), "")
+    return _ADDRESS.sub("", " ".join(text.split())).strip() if len(text) <= 400 else ""
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= LINES_MAX else [*lines[:_HEAD], "[...]", *lines[-_TAIL:]]
+
+
+def _without_repeated_end(text: str, parent: Quotable) -> str:
+    """`text` without an end that repeats the parent and lacks the marks of a quote."""
+    lines = text.split("\n")
+    if _bare(lines[-1]) not in parent.lines:
+        return text
+    start, size = len(lines), 0
+    while start > 0 and ((bare := _bare(lines[start - 1])) in parent.lines or not bare):
+        start -= 1
+        size += len(bare)
+    # A post that does nothing but repeat is shown: somebody wanted it said again.
+    return "\n".join(lines[:start]).rstrip() if size >= UNMARKED_MIN and any(map(str.strip, lines[:start])) else text
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())

@@ -1,0 +1,115 @@
+"""Each text once: what is quoted is shown when it is answered and not known; the author's words always."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.digest.quotes import Quotable, shown_spans
+from gateway.mail.message import Span, SpanKind
+from gateway.parse.spans import split_spans
+
+PARENT = "The first point of the parent is long enough.\nIts second line.\n\nThe other point.\nAnd its end."
+GRAND = "What the grandparent said in the first place.\nTwo lines of it.\nAnd a third."
+
+
+def quotable(text: str, number: str = "1", author: str = "Ann") -> Quotable:
+    return Quotable(number, author, split_spans(text))
+
+
+ABOVE = [quotable(PARENT, "1.1", "Ann"), quotable(GRAND, "1", "Bob")]
+
+
+def marked(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
+
+
+def shown(text: str, above: list[Quotable] | None = None) -> str:
+    spans = shown_spans(split_spans(text), ABOVE if above is None else above)
+    lines: list[str] = []
+    for span in spans:
+        lines += [f"> {line}" for line in span.text.split("\n")] if span.kind is SpanKind.QUOTE else span.text.split("\n")
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def test_a_quote_below_the_answer_goes() -> None:
+    assert shown(f"Yes.\n\nOn 2 Feb 2026, Ann <ann@example.org> wrote:\n{marked(PARENT)}") == "Yes."
+
+
+def test_the_whole_parent_above_the_answer_is_what_stands_above() -> None:
+    assert shown(f"On 2 Feb 2026, Ann wrote:\n{marked(PARENT)}\n\nYes.") == "Yes."
+
+
+def test_a_part_of_the_parent_stays_as_context_without_its_attribution() -> None:
+    assert shown("Ann wrote:\n> The other point.\n\nNo.") == "> The other point.\nNo."
+
+
+def test_a_quote_that_was_wrapped_anew_is_known() -> None:
+    assert shown("Ann wrote:\n> The first point of\n> the parent is long enough. Its second\n> line.\n\nNo.").startswith(
+        "> The first"
+    )
+    assert "Ann" not in shown("Ann wrote:\n> The first point of\n> the parent is long enough.\n\nNo.")
+
+
+def test_a_whole_older_post_becomes_a_pointer() -> None:
+    assert shown(f"Bob wrote:\n{marked(GRAND)}\n\nTo this: no.") == "> [1, Bob]\nTo this: no."
+
+
+def test_a_quote_from_elsewhere_names_its_author_and_no_address() -> None:
+    text = "On 2 Feb 2026, Eve <eve@example.org> wrote:\n> elsewhere\n> and more\n\nSo it is."
+    assert shown(text) == "> On 2 Feb 2026, Eve wrote:\n> elsewhere\n> and more\nSo it is."
+
+
+def test_older_levels_of_an_answered_quote_go() -> None:
+    text = "Ann wrote:\n> On 1 Feb 2026, Bob wrote:\n>> What the grandparent\n> The other point.\n\nNo."
+    assert shown(text) == "> The other point.\nNo."
+
+
+def test_a_long_quote_is_cut() -> None:
+    lines = [f"line {number} of a long text" for number in range(30)]
+    text = f"Eve wrote:\n{marked(chr(10).join(lines))}\n\nNo."
+    found = shown(text).split("\n")
+    assert len(found) == 9
+    assert "> [...]" in found
+    assert found[-1] == "No."
+
+
+def test_an_unmarked_end_that_repeats_the_parent_goes() -> None:
+    assert shown(f"I agree.\n\n{PARENT}") == "I agree."
+    assert shown("I agree.\n\nAnd its end.") == "I agree.\nAnd its end."
+
+
+def test_a_post_of_nothing_but_a_quote_or_a_repetition_is_shown() -> None:
+    assert shown("> The other point.\n> And its end.") == "> The other point.\n> And its end."
+    assert shown(PARENT) == "\n".join(line for line in PARENT.split("\n") if line)
+
+
+def test_signatures_and_footers_are_hidden_and_forwards_are_shown() -> None:
+    assert shown("Yes.\n-- \nAnn") == "Yes."
+    assert shown("Yes.\n\nSent from my iPhone") == "Yes."
+    assert shown("See.\n\n---------- Forwarded message ----------\nFrom: Eve\n\nNews.").endswith("News.")
+
+
+LINES = [
+    "> The other point.",
+    ">> deep",
+    "mine",
+    "",
+    "Ann wrote:",
+    "-- ",
+    "And its end.",
+    "On 2 Feb 2026, a <b@c.example> wrote:",
+]
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=20))
+def test_own_words_are_always_shown(lines: list[str]) -> None:
+    spans = split_spans("\n".join(lines))
+    own = sum(line == "mine" for span in spans if span.kind is SpanKind.TEXT for line in span.text.split("\n"))
+    found = [line for span in shown_spans(spans, ABOVE) for line in span.text.split("\n") if span.kind is SpanKind.TEXT]
+    assert found.count("mine") == own
+
+
+def test_a_post_without_quotes_stays_as_it_is() -> None:
+    spans = (Span(SpanKind.TEXT, "Words."),)
+    assert shown_spans(spans, []) == spans
