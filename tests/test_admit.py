@@ -12,7 +12,7 @@ from gateway.admit.route import destination_of
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Via
 from gateway.mail.forum import Destination, Forum, Purpose
-from gateway.mail.message import Message
+from gateway.mail.message import Automation, Message
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -55,11 +55,13 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("bounce", {"purpose": Purpose.BOUNCES}, Verdict.DISCARD, Reason.BOUNCE),
     ("own_list", {"list_ids": ("other.example", "town.gw.example")}, Verdict.DISCARD, Reason.OWN_LIST),
     ("automatic", {"auto_submitted": "auto-replied"}, Verdict.DISCARD, Reason.AUTOMATIC),
+    ("automatic", {"automation": Automation.CERTAIN}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("automatic", {"reverse_path": None}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("unreadable", {"is_unreadable": True}, Verdict.HOLD, Reason.UNREADABLE),
     ("for_owner", {"purpose": Purpose.OWNER}, Verdict.HOLD, Reason.FOR_OWNER),
     ("digest_answer", {"purpose": Purpose.DIGEST}, Verdict.HOLD, Reason.DIGEST_ANSWER),
     ("other_list", {"list_ids": ("other.example",)}, Verdict.HOLD, Reason.OTHER_LIST),
+    ("maybe_automatic", {"automation": Automation.LIKELY}, Verdict.HOLD, Reason.MAYBE_AUTOMATIC),
     *(("bulk", {"precedence": word}, Verdict.HOLD, Reason.BULK) for word in ("bulk", "junk", "list")),
 ]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.mail.envelope import Envelope, Via
 from gateway.mail.forum import Destination, Purpose
-from gateway.mail.message import Message
+from gateway.mail.message import Automation, Message
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
 
 HOPS_MAX = 50
@@ -57,7 +57,9 @@ def own_list(case: Case) -> Decision | None:
 
 def automatic(case: Case) -> Decision | None:
     """Bounces and responders (RFC 3834 section 2, RFC 5321 section 4.5.5)."""
-    is_automatic = case.envelope.reverse_path is None or case.message.auto_submitted not in ("", "no")
+    message = case.message
+    says_so = case.envelope.reverse_path is None or message.auto_submitted not in ("", "no")
+    is_automatic = says_so or message.automation is Automation.CERTAIN
     return Decision(Verdict.DISCARD, Reason.AUTOMATIC) if is_automatic else None
 
 
@@ -78,6 +80,12 @@ def other_list(case: Case) -> Decision | None:
     return Decision(Verdict.HOLD, Reason.OTHER_LIST) if is_other else None
 
 
+def maybe_automatic(case: Case) -> Decision | None:
+    """The subject or the sender's name is no proof: somebody looks."""
+    is_likely = case.message.automation is Automation.LIKELY and not case.is_mirrored
+    return Decision(Verdict.HOLD, Reason.MAYBE_AUTOMATIC) if is_likely else None
+
+
 def bulk(case: Case) -> Decision | None:
     is_bulk = case.message.precedence in _BULK and not case.is_mirrored
     return Decision(Verdict.HOLD, Reason.BULK) if is_bulk else None
@@ -93,6 +101,7 @@ LIVE: tuple[Rule, ...] = (
     for_owner,
     digest_answer,
     other_list,
+    maybe_automatic,
     bulk,
 )
 IMPORT: tuple[Rule, ...] = (unreadable,)

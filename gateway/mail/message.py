@@ -25,6 +25,14 @@ class SpanKind(StrEnum):
     LIST_FOOTER = "list_footer"
 
 
+class Automation(StrEnum):
+    """How sure we are that a program wrote a mail."""
+
+    NONE = "none"
+    LIKELY = "likely"
+    CERTAIN = "certain"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Whole lines of one kind, joined by LF, without a last LF. `depth` counts the ">" of a quote, which are cut off."""
@@ -67,6 +75,7 @@ class Message:
     list_ids: tuple[str, ...] = ()
     auto_submitted: str = ""
     precedence: str = ""
+    automation: Automation = Automation.NONE
     received_count: int = 0
     header_size: int = 0
     is_unreadable: bool = False

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     POSTED = "posted"
     DUPLICATE = "duplicate"
     AUTOMATIC = "automatic mail"
+    MAYBE_AUTOMATIC = "perhaps automatic mail"
     OWN_LIST = "our own list mail"
     BULK = "bulk mail"
     OTHER_LIST = "mail of another list"

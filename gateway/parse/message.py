@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.mail.envelope import Raw
-from gateway.mail.message import Attachment, Message, Span, SpanKind
+from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind
 from gateway.parse.author import parse_origin
+from gateway.parse.automatic import automation_in, automation_of
 from gateway.parse.body import FILES_LEFT_OUT, TOO_MANY_FILES, Body, read_body
 from gateway.parse.header import Header, split_header
 from gateway.parse.identity import derive_msgid, hash_content
@@ -96,7 +97,13 @@ def _read(lines: Lines) -> Message:
         body = replace(body, attachments=_placed(lines, body.attachments))
     if TOO_MANY_FILES in body.defects:
         body = replace(body, spans=(*body.spans, Span(SpanKind.TEXT, FILES_LEFT_OUT)))
-    return _compose(lines.data, header, hash_content(lines.data, header), body, flaws)
+    message = _compose(lines.data, header, hash_content(lines.data, header), body, flaws)
+    if len(parts) > 1 and message.automation is not Automation.CERTAIN:
+        has_words = any(span.text.strip() for span in body.spans)
+        found = automation_in((part.content for part in parts), has_words=has_words)
+        if found is not Automation.NONE:
+            message = replace(message, automation=found)
+    return message
 
 
 def _placed(lines: Lines, files: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
@@ -116,12 +123,13 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         flaws = [*flaws, NO_SEPARATOR]
     if origin.has_failed:
         flaws = [*flaws, AUTHOR_DOUBTFUL]
+    subject = clean_line(decode_words(header.first(b"subject")))[:SUBJECT_MAX].rstrip()
     return Message(
         msgid=msgid,
         content_hash=content_hash,
         author_name=origin.name,
         author_address=origin.address,
-        subject=clean_line(decode_words(header.first(b"subject")))[:SUBJECT_MAX].rstrip(),
+        subject=subject,
         date=origin.date,
         ancestors=parse_ancestors(header, msgid),
         spans=body.spans if body else (),
@@ -129,6 +137,7 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         list_ids=_list_ids(header),
         auto_submitted=_keyword(header.first(b"auto-submitted", STRUCTURED_MAX)),
         precedence=_keyword(header.first(b"precedence", STRUCTURED_MAX)),
+        automation=automation_of(header, origin.address, origin.name, subject),
         received_count=len(header.all(b"received")),
         header_size=_header_size(data, header),
         is_unreadable=body is None or MIME_LIMITS in flaws,
