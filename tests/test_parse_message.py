@@ -38,7 +38,7 @@ def text_of(message: Message) -> str:
         ("base64-broken", "Hello, world!"),
         ("quoted-printable-odd", "soft break, café, 100=% sure"),
         ("alternative", "The plain words."),
-        ("alternative-plain-empty", "Only [here](https://example.org/x)."),
+        ("alternative-plain-empty", "Only here <https://example.org/x>."),
         ("mixed", "Before.\n\nAfter."),
         ("forwarded", "See below."),
         ("wrong-boundary", "preamble\n--=_other\n\nThe words are here.\n--=_other--"),
@@ -62,6 +62,7 @@ def test_text(name: str, text: str) -> None:
         ("from-encoded", "Käthe Müller", "Grüße aus Köln"),
         ("subject-with-line-end", "Ada Example", "one Bcc: twothree"),
         ("no-message-id", "", "no id"),
+        ("words-damaged", "Ada Example", "café und Tee"),
     ],
 )
 def test_author_and_subject(name: str, author: str, subject: str) -> None:
@@ -196,8 +197,8 @@ def test_a_long_text_is_cut_with_a_note() -> None:
 
 
 def test_more_files_than_are_listed() -> None:
-    part = b"--b\nContent-Type: image/png\n\nx\n"
-    message = parse_message(b"Content-Type: multipart/mixed; boundary=b\n\n" + part * 120 + b"--b--\n")
+    part = b"".join(b"--b\nContent-Type: image/png\n\n%d\n" % number for number in range(120))
+    message = parse_message(b"Content-Type: multipart/mixed; boundary=b\n\n" + part + b"--b--\n")
     assert len(message.attachments) == 100
     assert "listed" in message.spans[-1].text
 

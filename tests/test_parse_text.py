@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,7 +72,66 @@ def test_charsets(data: bytes, label: str, text: str | None) -> None:
 
 
 def test_each_codec_of_the_table_exists_and_reads_text() -> None:
-    assert all(isinstance("".encode(codec), bytes) for codec in CODECS.values())
+    assert all(isinstance("".encode(codec), bytes) for codec in set(CODECS.values()) - {"iso-2022-cn"})
+
+
+# One text in each encoding of tests/whatwg_labels.txt, by what the standard says its labels mean.
+SAMPLES = {
+    "UTF-8": ("Grüße, 日本", "Grüße, 日本".encode()),
+    "IBM866": ("Привет", "Привет".encode("cp866")),
+    "ISO-8859-2": ("Zażółć", "Zażółć".encode("iso8859-2")),
+    "ISO-8859-3": ("ĉirkaŭ", "ĉirkaŭ".encode("iso8859-3")),
+    "ISO-8859-4": ("ķēniņš", "ķēniņš".encode("iso8859-4")),
+    "ISO-8859-5": ("Привет", "Привет".encode("iso8859-5")),
+    "ISO-8859-6": ("مرحبا", "مرحبا".encode("iso8859-6")),
+    "ISO-8859-7": ("Καλημέρα", "Καλημέρα".encode("iso8859-7")),
+    "ISO-8859-8": ("שלום", "שלום".encode("iso8859-8")),
+    "ISO-8859-10": ("Þŋđ", "Þŋđ".encode("iso8859-10")),
+    "ISO-8859-13": ("Ąžuolas", "Ąžuolas".encode("iso8859-13")),
+    "ISO-8859-14": ("ŵythnos", "ŵythnos".encode("iso8859-14")),
+    "ISO-8859-15": ("cœur €", "cœur €".encode("iso8859-15")),
+    "ISO-8859-16": ("știință", "știință".encode("iso8859-16")),
+    "KOI8-R": ("Привет", "Привет".encode("koi8-r")),
+    "KOI8-U": ("Їжак ґ", "Їжак ґ".encode("koi8-u")),
+    "macintosh": ("Grüße", "Grüße".encode("mac_roman")),
+    "windows-874": ("สวัสดี", "สวัสดี".encode("cp874")),
+    "windows-1250": ("Zażółć „x”", "Zażółć „x”".encode("cp1250")),
+    "windows-1251": ("Привет “x”", "Привет “x”".encode("cp1251")),
+    "windows-1252": ("Grüße “x” €", "Grüße “x” €".encode("cp1252")),
+    "windows-1253": ("Καλημέρα €", "Καλημέρα €".encode("cp1253")),
+    "windows-1254": ("İstanbul “ş”", "İstanbul “ş”".encode("cp1254")),
+    "windows-1255": ("שלום ₪", "שלום ₪".encode("cp1255")),
+    "windows-1256": ("مرحبا پ", "مرحبا پ".encode("cp1256")),
+    "windows-1257": ("Ąžuolas €", "Ąžuolas €".encode("cp1257")),
+    "windows-1258": ("đường", "đường".encode("cp1258", "ignore")),
+    "x-mac-cyrillic": ("Привет", "Привет".encode("mac_cyrillic")),
+    "GBK": ("朱镕基 €", "朱镕基 €".encode("gb18030")),
+    "gb18030": ("朱镕基 𠀀", "朱镕基 𠀀".encode("gb18030")),
+    "Big5": ("顏是家訓", "顏是家訓".encode("big5")),
+    "EUC-JP": ("日本語テスト", "日本語テスト".encode("euc_jp")),
+    "ISO-2022-JP": ("日本語テスト", "日本語テスト".encode("iso2022_jp")),
+    "Shift_JIS": ("日本語テスト①", "日本語テスト①".encode("cp932")),
+    "EUC-KR": ("텍스트 뷁", "텍스트 뷁".encode("cp949")),
+    "ISO-2022-KR": ("텍스트", "텍스트".encode("iso2022_kr")),
+    "HZ": ("中文 text", "中文 text".encode("hz")),
+    "ISO-2022-CN": ("中文 text\n交换", b"\x1b$)A\x0eVPND\x0f text\n\x1b$)A\x0e=;;;\x0f"),
+    "UTF-16BE": ("Grüße", "Grüße".encode("utf-16-be")),
+    "UTF-16LE": ("Grüße", "Grüße".encode("utf-16-le")),
+    "UTF-7": ("Hi ☺ Grüße", "Hi ☺ Grüße".encode("utf-7")),
+}
+LABELS = [line.split() for line in (Path(__file__).parent / "whatwg_labels.txt").read_text("ascii").splitlines()]
+
+
+@pytest.mark.parametrize(("encoding", "label"), [(line[0], label) for line in LABELS for label in line[1:]])
+def test_every_label_of_the_encoding_standard(encoding: str, label: str) -> None:
+    text, data = SAMPLES[encoding]
+    expected = data.decode("cp1258") if encoding == "windows-1258" else text
+    assert decode_bytes(data, label) == decode_bytes(data, f' "{label.upper()}"; ') == expected
+
+
+@pytest.mark.parametrize("label", ["replacement", "x-user-defined", "binary", "8bit", "x-euc-tw", "none"])
+def test_labels_that_are_no_charset_are_guessed_around(label: str) -> None:
+    assert decode_bytes("Grüße".encode(), label) == "Grüße"
 
 
 @pytest.mark.parametrize(
@@ -84,6 +145,25 @@ def test_each_codec_of_the_table_exists_and_reads_text() -> None:
         (b"=?utf-8?x?no?=", "=?utf-8?x?no?="),
         (b"=?zlib?q?x?=", "x"),
         (b"=?=?=?=?", "=?=?=?=?"),
+        (b"=?utf-8?q?what??= next", "what? next"),
+        (b"=?utf-8?Q?a b c?= d", "a b c d"),
+        (b"=? utf-8 ?Q? a?=", " a"),
+        (b"=?utf-8?b?w6 k=?=", "é"),
+        (b"=?utf-8?b?w6k=?==?utf-8?b?w6k=?=", "éé"),
+        (b"=?utf-8?q?=C3?= =?utf-8?q?=A9?=", "é"),
+        (b"=?utf-8?q?=C3?= =?UTF-8?b?qQ==?=", "é"),
+        (b"=?utf-8?q?caf=C3=A9 and more", "café and more"),
+        (b"=?utf-8?b?w6nDqcOp", "ééé"),
+        (b"=?utf-8?q?one =?utf-8?q?two?=", "onetwo"),
+        (b"=?utf-8?q?=E9t=E9?=", "été"),
+        (b"=?iso-8859-1?q?caf=C3=A9?=", "cafÃ©"),
+        (b"=?us-ascii?q?caf=C3=A9?=", "café"),
+        (b"=??q?caf=C3=A9?=", "café"),
+        (b"(=?utf-8?q?a?=)", "(a)"),
+        (b'"=?utf-8?q?a=2C_b?="', '"a, b"'),
+        ("=?utf-8?q?é?= à".encode(), "é à"),
+        (b"=?iso-2022-jp?b?GyRCRnxLXBsoQg==?=", "日本"),
+        (b"=?iso-2022-jp?b?GyRCRnw=?= =?iso-2022-jp?b?S1wbKEI=?=", "日本"),
         ("roh Grüße".encode("latin-1"), "roh Grüße"),
     ],
 )

@@ -8,7 +8,10 @@ own. Whatever is not in the table is no character set: Python has codecs named z
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final
+
+from gateway.parse.iso2022cn import decode_iso_2022_cn
 
 _TABLE: Final = """
 utf-8        unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8
@@ -38,7 +41,7 @@ cp1251       cp1251 windows-1251 x-cp1251
 cp1252       ansi_x3.110-1983 cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 iso8859-1 iso88591 iso_8859-1
 cp1252       iso_8859-1:1987 l1 latin1 latin-1 windows-1252 x-cp1252 x-ansi iso-8859-8859-1
 cp1253       cp1253 windows-1253 x-cp1253
-iso8859-9    csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 latin5
+cp1254       csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 iso_8859-9:1989 l5 latin5
 cp1254       cp1254 windows-1254 x-cp1254
 cp1255       cp1255 windows-1255 x-cp1255
 cp1256       cp1256 windows-1256 x-cp1256
@@ -65,10 +68,21 @@ cp437        cp437 ibm437 437
 cp850        cp850 ibm850 850
 cp852        cp852 ibm852 852
 cp858        cp858 ibm00858
+cp737        cp737 ibm737
+cp855        cp855 ibm855 855
+cp857        cp857 ibm857 857
+cp865        cp865 ibm865 865
+mac_latin2   x-mac-ce x-mac-centraleurroman macce
+mac_greek    x-mac-greek
+mac_turkish  x-mac-turkish
+iso-2022-cn  iso-2022-cn iso-2022-cn-ext
 """
 
 CODECS: Final[dict[str, str]] = {label: line.split()[0] for line in _TABLE.strip().splitlines() for label in line.split()[1:]}
 
+# The one that Python has no codec for.
+_OWN: Final = "iso-2022-cn"
+_BY_HAND = re.compile(r"(windows|win|cp|iso[-_ ]?8859)[-_ ]?([0-9]{1,4})(?:[^0-9]|\Z)")
 _GUESS_MAX = 64 * 1024
 # Half-width katakana and the 2000 planes are in no single one of Python's codecs for Japanese mail.
 _JAPANESE = ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004")
@@ -77,12 +91,20 @@ _JAPANESE = ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_jp_2004")
 def codec_of(label: str) -> str:
     """The codec for a label; "" for a label that is not in the table."""
     label = label.strip("\"'; \t").lower()
-    return CODECS.get(label) or CODECS.get(label.replace("_", "-"), "")
+    return CODECS.get(label) or CODECS.get(label.replace("_", "-")) or CODECS.get(_respelt(label), "")
+
+
+def _respelt(label: str) -> str:
+    # "windows1252", "win-1251" and "iso 8859 1" are what people write by hand.
+    match = _BY_HAND.match(label)
+    return f"{'iso-8859' if match[1].startswith('iso') else 'windows'}-{match[2]}" if match else ""
 
 
 def decode_bytes(data: bytes, label: str = "") -> str:
     """Text of `data`: by its label, else as UTF-8, else by a guess, else as windows-1252; unreadable bytes become U+FFFD."""
     codec = codec_of(label) if label else "utf-8"
+    if codec == _OWN:
+        return decode_iso_2022_cn(data)
     if b"\x1b" in data and codec in ("", "utf-8", "cp1252", "iso2022_jp_2", "cp932", "euc_jp"):
         # 7-bit Japanese with a wrong label or none at all is the usual case: tests/mails/iso-2022-jp-unlabelled.eml
         for candidate in _JAPANESE if b"\x1b$)C" not in data else ("iso2022_kr",):

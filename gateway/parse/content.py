@@ -115,13 +115,18 @@ def _extended(parameters: dict[bytes, bytes], name: bytes) -> str:
     """A parameter in any of the forms of RFC 2231: name*, name*0*, name*1, ..., or plain with encoded words."""
     if not parameters:
         return ""
-    if name + b"*" in parameters:
-        return _charset_value(parameters[name + b"*"])
-    if name in parameters:
-        return decode_words(parameters[name])
+    text = _charset_value(parameters.get(name + b"*", b""))
+    if not text and name in parameters:
+        text = decode_words(parameters[name])
+    return text or _joined(parameters, name)
+
+
+def _joined(parameters: dict[bytes, bytes], name: bytes) -> str:
     pieces: list[bytes] = []
     is_extended = False
-    for number in range(_SEGMENTS_MAX):
+    # Some programs count from 1.
+    first = int(name + b"*0" not in parameters and name + b"*0*" not in parameters)
+    for number in range(first, _SEGMENTS_MAX):
         key = name + b"*%d" % number
         if key + b"*" in parameters:
             is_extended = True
@@ -139,5 +144,8 @@ def _charset_value(value: bytes) -> str:
     charset, quote, rest = value.partition(b"'")
     _, second, text = rest.partition(b"'")
     if not quote or not second:
-        return decode_bytes(unquote_to_bytes(value))
+        charset, text = b"", value
+    if b"=?" in text:
+        # Two encodings at once: the older one is the one that was meant.
+        return decode_words(unquote_to_bytes(text))
     return decode_bytes(unquote_to_bytes(text), charset.decode("ascii", "replace"))
