@@ -17,6 +17,8 @@ class Verb(StrEnum):
     DISCARDED = "discarded"
     PLACED = "placed"
     MERGED = "merged"
+    MOVED = "moved"
+    MOVED_BACK = "moved back"
     PUBLISHED = "published"
     QUEUED = "queued"
     SENT = "sent"

@@ -286,7 +286,7 @@ def test_attachments_are_saved_under_safe_names(town: Run, tmp_path: Path) -> No
     folder = tmp_path / "saved" / "here"
     said = town("thread", "show", "1@x", "--save", str(folder))
     assert said.code == 0
-    assert "5 attachments" in said.err
+    assert "4 attachments" in said.err  # a file that is attached twice is saved once
     assert {file.read_bytes().strip() for file in folder.iterdir()} == {b"one", b"two", b"three", b"dots"}
     assert [path.name for path in (tmp_path / "saved").iterdir()] == ["here"]
 
@@ -345,3 +345,24 @@ def test_a_log_of_trouble_shows_no_variables(run: Run, capsys: pytest.CaptureFix
     said = capsys.readouterr().err
     assert "OSError: disk" in said
     assert "somebody" not in said.replace('secret = "somebody\'s words"', "")
+
+
+def test_a_thread_is_repaired_and_explained(town: Run) -> None:
+    assert town("import", "seed").code == 0
+    [thread] = town("thread", "list", "--json").json()
+    entries = town("thread", "show", thread["marker"], "--json").json()["entries"]
+    one, other = (next(entry["marker"] for entry in entries if entry["number"] == number) for number in ("3.1.1", "4.1"))
+    assert "-> reference: " in town("explain", one).out
+    assert town("thread", "move", other, one).code == 0
+    [told] = town("explain", other, "--json").json()
+    assert (told["number"][:6], told["steps"][0]["has_decided"]) == ("3.1.1.", True)
+    assert "hangs below it" in town("thread", "move", one, other).err
+    assert town("thread", "split", other).code == 0
+    assert len(town("thread", "list", "--json").json()) == 2
+    assert "moved" in town("thread", "merge", other, one).out
+    assert len(town("thread", "list", "--json").json()) == 1
+    assert town("reindex").out.strip() == "nothing to change"
+    assert town("thread", "undo", other).code == 0
+    assert town("explain", other, "--json").json()[0]["number"] == "4.1"
+    assert "nobody has moved" in town("thread", "undo", other).err
+    assert town("explain", "nothing@x").code == 1

@@ -20,8 +20,8 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import ACCEPTED
 from gateway.parse.message import parse_message
 from gateway.store.engine import Store
-from gateway.store.keep import Incoming, keep
-from gateway.thread.forest import Forest, Node, effective_date, forest
+from gateway.store.keep import Incoming, keep, node_of
+from gateway.thread.forest import Forest, effective_date, forest
 from gateway.thread.weave import Row, weave
 from tests.test_thread_store import make_forum, stored_forest
 
@@ -72,7 +72,7 @@ def _forest(mails: Sequence[Read]) -> Forest:
         other = firsts.get(message.msgid)
         if other is None or (at, message.content_hash) < (other[0], other[1].content_hash):
             firsts[message.msgid] = (at, message)
-    return forest(Node(msgid, m.ancestors, effective_date(m.date, at)) for msgid, (at, m) in firsts.items())
+    return forest(node_of(message, at) for at, message in firsts.values())
 
 
 @pytest.mark.parametrize(("name", "count"), SETS)
@@ -91,9 +91,8 @@ def test_any_order_gives_the_same_forest(archive: Callable[[str], list[Read]], n
     mails = archive(name)
     assert not any(message.is_unreadable for _, _, message in mails)
     given = _forest(mails)
-    shuffled = list(mails)
-    Random(7).shuffle(shuffled)
-    for order in (mails[::-1], shuffled):
+    chance = Random(7)
+    for order in (mails[::-1], *(chance.sample(mails, len(mails)) for _ in range(10))):
         other = _forest(order)
         assert other.parents == given.parents
         assert other.ghosts == given.ghosts
@@ -141,19 +140,29 @@ def test_the_store_gives_the_same_forest(store: Store, archive: Callable[[str], 
     assert threads == set(want.threads())
 
 
+# Index of a mail on the page of fedora-devel: why it hangs elsewhere with us.
+_BEFORE_THE_MONTH = "answers an article of December: the page guesses by subject, we have one ghost of that article"
+_OF_A_DIGEST = "answers a digest of the list, whose id is no mail's; what it names is kept as a ghost"
+_NOT_AS_ON_THE_PAGE = dict.fromkeys((6, 11, 12, 21, 22, 26, 36, 38, 39, 43, 51, 63), _BEFORE_THE_MONTH) | {285: _OF_A_DIGEST}
+
+
 def test_the_month_of_fedora_hangs_as_its_archive_page_says(corpora: Path, archive: Callable[[str], list[Read]]) -> None:
-    """272 of 292 mails have the same root by headers alone; the page placed some by subject."""
-    name = "a/fedora-devel-2010-01/2010-January.txt.gz"
+    """All 292 mails under the same parent as on the page, which draws no deeper than its third level, but for the table above."""
     page = json.loads((corpora / "a/fedora-devel-2010-01/expected.json").read_text())["messages"]
-    mails = archive(name)
-    assert [one["message_id"] for one in page] == [message.msgid for _, _, message in mails]
+    mails = archive("a/fedora-devel-2010-01/2010-January.txt.gz")
+    ids = [one["message_id"] for one in page]
+    assert ids == [message.msgid for _, _, message in mails]
     woven = _forest(mails)
-    same = 0
-    for one in page:
-        at, root = one, one["message_id"]
-        while at["parent"] is not None:
-            at = page[at["parent"]]
-        while (above := woven.parents[root]) is not None and above not in woven.ghosts:
-            root = above
-        same += root == at["message_id"]
-    assert same == 272
+    tree_of = {msgid: number for number, tree in enumerate(woven.threads()) for msgid in tree}
+    others: set[int] = set()
+    for index, one in enumerate(page):
+        path: list[str] = []
+        at: str | None = ids[index]
+        while (at := woven.parents[at]) is not None:
+            path += [at] if at not in woven.ghosts else []
+        drawn = path[::-1][:3][-1] if path else None
+        if drawn != (None if one["parent"] is None else ids[one["parent"]]):
+            others.add(index)
+    assert others == _NOT_AS_ON_THE_PAGE.keys()
+    early = [index for index, reason in _NOT_AS_ON_THE_PAGE.items() if reason == _BEFORE_THE_MONTH]
+    assert {tree_of[ids[index]] for index in early} == {tree_of[ids[3]]}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.exchange.seed import read_seed
-from gateway.thread.titles import base_subject, display_title, split_prefixes, without_tag
+from gateway.thread.titles import base_subject, display_title, split_prefixes, subject_key, without_tag
 from tests.conftest import ROOT
 
 ARTICLE = "Trial by wombat"
@@ -109,3 +109,24 @@ def test_titles_of_the_seed_page() -> None:
             is_top_level=not comment.parent,
         )
         assert shown == comment.title, comment.number
+
+
+@pytest.mark.parametrize(
+    ("subject", "key"),
+    [
+        ("Soup", ("soup", False)),
+        ("Re: Soup", ("soup", True)),
+        ("[town] Re: AW:  the   Soup", ("the soup", True)),
+        ("Re: [town] Soup", ("soup", True)),
+        ("[PATCH 1/2] soup", ("soup", False)),
+        ("[town]", ("[town]", False)),
+        ("Re:", ("", True)),
+        ("", ("", False)),
+        ("Odp: Zupa", ("zupa", True)),
+        ("回复：汤", ("汤", True)),
+        ("Ynt: Çorba", ("çorba", True)),
+        ("Regarding: soup", ("regarding: soup", False)),
+    ],
+)
+def test_the_subject_by_which_a_reply_without_ids_finds_its_article(subject: str, key: tuple[str, bool]) -> None:
+    assert subject_key(subject) == key

@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 for part in (forum, member, digest, thread, held, exchange):
     app.add_typer(part.app, name=part.NAME)
+app.command()(thread.explain)
 run.add_to(app)
 
 

@@ -1,8 +1,10 @@
-"""gateway thread: list threads, show one as a tree."""
+"""gateway thread: list threads, show one as a tree, repair them; gateway explain."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.store.shelf import Post
 
 NAME = "thread"
-app = typer.Typer(help="List threads, show one.", no_args_is_help=True)
+app = typer.Typer(help="List threads, show one, repair them.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -79,6 +81,111 @@ def show_(
             typer.echo(render_thread_text(part, _here()), nl=False)
         if save is not None:
             _save(house, town, post, save)
+
+
+Marker = Annotated[str, typer.Argument(help="Marker or msgid of a post.")]
+
+
+@app.command()
+def move(ctx: typer.Context, post: Marker, parent: Marker, forum: ForumName = "") -> None:
+    """Hangs a post, and what answers it, under another one.
+
+    Example: gateway thread move k3f9x2ma 7ht2m0qd
+    """
+    from gateway.flow import repair
+
+    with _repairing(ctx, forum, post, parent) as (house, town, child, above):
+        repair.move(house.store, town, child, above, house.now(), house.new_id)
+    typer.echo(f"{child.marker} stands under {above.marker} now; gateway thread undo {child.marker} takes that back")
+
+
+@app.command()
+def split(ctx: typer.Context, post: Marker, forum: ForumName = "") -> None:
+    """Makes a post, with what answers it, a thread of its own.
+
+    Example: gateway thread split k3f9x2ma
+    """
+    from gateway.flow import repair
+
+    with _repairing(ctx, forum, post, post) as (house, town, child, _):
+        repair.move(house.store, town, child, None, house.now(), house.new_id)
+    typer.echo(f"{child.marker} starts a thread now; gateway thread undo {child.marker} takes that back")
+
+
+@app.command()
+def merge(ctx: typer.Context, post: Marker, into: Marker, forum: ForumName = "") -> None:
+    """Hangs the thread of the first post under the head of the second one's.
+
+    Example: gateway thread merge k3f9x2ma 7ht2m0qd
+    """
+    from gateway.flow import repair
+
+    with _repairing(ctx, forum, post, into) as (house, town, one, other):
+        count = repair.merge(house.store, town, one, other, house.now(), house.new_id)
+    typer.echo(f"{count} post{'' if count == 1 else 's'} moved, with what answers them")
+
+
+@app.command()
+def undo(ctx: typer.Context, post: Marker, forum: ForumName = "") -> None:
+    """Takes the last move of a post back: it stands where its own header says.
+
+    Example: gateway thread undo k3f9x2ma
+    """
+    from gateway.flow import repair
+
+    with _repairing(ctx, forum, post, post) as (house, town, child, _):
+        repair.undo(house.store, town, child, house.now(), house.new_id)
+    typer.echo(f"{child.marker} stands where its own header says")
+
+
+@contextmanager
+def _repairing(ctx: typer.Context, forum: str, *names: str) -> Iterator[tuple[House, Forum, Post, Post]]:
+    """The house and the two posts that were named; a move that cannot be done is one clear line."""
+    from gateway.flow.repair import BadMove
+    from gateway.store.shelf import find_post
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        with house.store.read() as db:
+            found = [find_post(db, town.id, name) for name in names]
+        for name, post in zip(names, found, strict=True):
+            if post is None:
+                raise fail(f"no post {name!r} in {town.address}")
+        one, other = found
+        assert one is not None
+        assert other is not None
+        try:
+            yield house, town, one, other
+        except BadMove as error:
+            raise fail(str(error)) from None
+
+
+def explain(ctx: typer.Context, name: Marker, forum: ForumName = "", as_json: AsJson = False) -> None:
+    """Tells what became of a mail, and why it stands where it stands.
+
+    Example: gateway explain k3f9x2ma
+    """
+    from gateway.flow.explain import explain as flow_explain
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        found = flow_explain(house.store, town, name)
+    if not found:
+        raise fail(f"no mail {name!r} in {town.address}")
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2, default=str))
+        return
+    for one in found:
+        typer.echo(f"mail {one.msgid}, received {one.received_at:%Y-%m-%d %H:%M} UTC: {one.verdict}, {one.reason}")
+        for msgid, state in one.chain:
+            typer.echo(f"  names {msgid} ({state})")
+        for step in one.steps:
+            typer.echo(f"  {'->' if step.has_decided else 'no'} {step.rule}: {step.why}")
+        if one.marker:
+            place = f"number {one.number}" if one.number else "the head"
+            typer.echo(f"  it is {one.marker}, {place} of {one.thread!r}" + (f", under {one.parent}" if one.parent else ""))
 
 
 def _here() -> ZoneInfo:

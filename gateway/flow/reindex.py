@@ -6,7 +6,7 @@ forest comes from its definition (`thread.forest`), not from increments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,9 +18,10 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import Verdict
 from gateway.parse.message import is_ordinary, parse_message
 from gateway.store import derived, shelf
+from gateway.store.archive import moves_of
 from gateway.store.engine import Store
-from gateway.store.keep import attachments_to_json, marker_digits, spans_to_json
-from gateway.thread.forest import Forest, Node, claims_of, effective_date, forest
+from gateway.store.keep import attachments_to_json, marker_digits, node_of, spans_to_json
+from gateway.thread.forest import Forest, Node, Rule, claims_of, forest, rule_of
 
 PAGE = 200
 
@@ -31,17 +32,19 @@ def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Ca
         changed = derived.repair_verdicts(db, forum.id)
     wanted: dict[UUID, dict[str, Any]] = {}
     seniority: dict[UUID, tuple[datetime, bytes]] = {}
-    chains: dict[UUID, tuple[str, ...]] = {}
+    nodes_of: dict[UUID, Node] = {}
     for mail, message in _accepted(store, forum, progress):
-        wanted[mail.id] = _row(mail, message)
+        nodes_of[mail.id] = node_of(message, mail.received_at)
+        wanted[mail.id] = _row(nodes_of[mail.id], message)
         seniority[mail.id] = (mail.received_at, message.content_hash)
-        chains[mail.id] = message.ancestors
     firsts = _firsts(wanted, seniority)
-    nodes = [Node(msgid, chains[mail_id], wanted[mail_id]["date"]) for msgid, mail_id in firsts.items()]
-    woven = forest(nodes)
+    nodes = [nodes_of[mail_id] for mail_id in firsts.values()]
+    with store.read() as db:
+        moves = moves_of(db, forum.id)
+    woven = forest(nodes, moves)
     for mail_id, row in wanted.items():
         row["is_imposter"] = firsts[row["msgid"]] != mail_id
-        row["parent"] = row["msgid"] if row["is_imposter"] else woven.parents[row["msgid"]]
+        row.update(_place(nodes_of[mail_id], woven, moves, is_imposter=row["is_imposter"]))
     claims = {claim for node in nodes for claim in claims_of(node, firsts)}
     with store.write() as db:
         changed += derived.repair_posts(db, forum.id, wanted, new_id)
@@ -67,11 +70,19 @@ def _accepted(store: Store, forum: Forum, progress: Callable[[int], None]) -> It
         reader.close()
 
 
-def _row(mail: shelf.Mail, message: Message) -> dict[str, Any]:
+def _place(node: Node, woven: Forest, moves: Mapping[str, str | None], *, is_imposter: bool) -> dict[str, Any]:
+    if is_imposter:
+        return {"parent": node.msgid, "rule": Rule.IMPOSTER, "base": "", "is_reply": False}
+    parent = woven.parents[node.msgid]
+    rule = rule_of(node, parent, is_moved=node.msgid in moves)
+    return {"parent": parent, "rule": rule, "base": node.base, "is_reply": node.is_reply}
+
+
+def _row(node: Node, message: Message) -> dict[str, Any]:
     return {
         "msgid": message.msgid,
         "marker": marker_digits(message.msgid, message.content_hash, 0),
-        "date": effective_date(message.date, mail.received_at),
+        "date": node.date,
         "author_name": message.author_name,
         "author_key": message.author_address.key if message.author_address else "",
         "subject": message.subject,

@@ -7,22 +7,33 @@ mails costs a handful of statements however many mails it has.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select, update
 
 from gateway.store.bulk import Bulk, Lookup, slices, table_of
-from gateway.store.tables import ClaimRow, GhostRow, PostRow
+from gateway.store.tables import ClaimRow, GhostRow, MoveRow, PostRow
 from gateway.thread.forest import Claim
 from gateway.thread.place import Container
 
-POST, GHOST, CLAIM = table_of(PostRow), table_of(GhostRow), table_of(ClaimRow)
+POST, GHOST, CLAIM, MOVE = table_of(PostRow), table_of(GhostRow), table_of(ClaimRow), table_of(MoveRow)
 _INSERT_POST, _INSERT_GHOST, _INSERT_CLAIM = Bulk(POST), Bulk(GHOST), Bulk(CLAIM)
 
 # Made once: building a statement costs more than running it.
 _FORUM: BindParameter[UUID] = bindparam("forum")
-_POSTS = Lookup((POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date), POST.c.msgid, " AND NOT is_imposter")
+_OF_POST = (POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date, POST.c.base, POST.c.is_reply, POST.c.rule)
+_POSTS = Lookup(_OF_POST, POST.c.msgid, " AND NOT is_imposter")
+_MOVES = Lookup((MOVE.c.id, MOVE.c.msgid, MOVE.c.parent, MOVE.c.is_undone), MOVE.c.msgid)
+_BY_SUBJECT = select(*_OF_POST).where(
+    POST.c.forum_id == bindparam("forum"),
+    POST.c.base.in_(bindparam("bases", expanding=True)),
+    POST.c.base != "",
+    POST.c.date >= bindparam("since"),
+    POST.c.date <= bindparam("until"),
+    POST.c.is_imposter.is_(False),
+)
 _GHOSTS = Lookup((GHOST.c.msgid, GHOST.c.parent, GHOST.c.thread_id, GHOST.c.date, GHOST.c.claimant), GHOST.c.msgid)
 _CLAIMS = select(CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date).where(CLAIM.c.forum_id == _FORUM)
 _CLAIMS_ON = _CLAIMS.where(CLAIM.c.ghost == bindparam("ghost_id"))
@@ -37,6 +48,27 @@ _REMOVE_CLAIM = delete(CLAIM).where(
 _REMOVE_GHOSTS = delete(GHOST).where(GHOST.c.forum_id == _FORUM, GHOST.c.msgid.in_(bindparam("msgids", expanding=True)))
 
 
+def moves_of(connection: Connection, forum_id: UUID) -> dict[str, str | None]:
+    """All moves by hand that count: msgid to parent."""
+    found: dict[str, str | None] = {}
+    query = select(MOVE.c.msgid, MOVE.c.parent, MOVE.c.is_undone).where(MOVE.c.forum_id == forum_id).order_by(MOVE.c.id)
+    for msgid, parent, is_undone in connection.execute(query):
+        if is_undone:
+            found.pop(msgid, None)
+        else:
+            found[msgid] = parent
+    return found
+
+
+def _post(msgid: str, parent: str | None, thread: UUID, date: datetime, base: str, is_reply: bool, rule: str) -> Container:
+    return Container(msgid, False, parent, thread, date, base=base, is_reply=is_reply, rule=rule)
+
+
+def place_of(post: Container) -> dict[str, Any]:
+    """The columns of a post that threading decides, but for its thread."""
+    return {"parent": post.parent, "date": post.date, "rule": post.rule, "base": post.base, "is_reply": post.is_reply}
+
+
 class TableArchive:
     """The forest of one forum within one transaction. `flush` must be called before the transaction ends."""
 
@@ -48,19 +80,23 @@ class TableArchive:
         self._touched: dict[str, None] = {}  # in order, so that two runs write alike
         self._rows: dict[str, dict[str, Any]] = {}
         self._claims: list[Claim] = []
+        self._moves: dict[str, tuple[str | None] | None] = {}
+        self._subjects: dict[str, tuple[datetime, datetime]] = {}  # base -> range of dates that is known
+        self._bases: dict[str, dict[str, None]] = {}  # base -> msgids that have or had it
         self.merged = 0
 
     def fetch(self, msgids: Iterable[str]) -> None:
         """Makes what the tables hold of `msgids` known, in one statement for posts and one for ghosts."""
         unknown = [msgid for msgid in dict.fromkeys(msgids) if msgid not in self._known]
         self._known.update(dict.fromkeys(unknown))
-        for msgid, parent, thread, date in _POSTS.find(self._db, self._forum, unknown):
-            self._remember(Container(msgid, False, parent, thread, date))
+        for row in _POSTS.find(self._db, self._forum, unknown):
+            self._remember(_post(*row))
         for msgid, parent, thread, date, claimant in _GHOSTS.find(self._db, self._forum, unknown):
             self._remember(Container(msgid, True, parent, thread, date, claimant))
 
     def _remember(self, container: Container) -> None:
         self._known[container.msgid] = container
+        self._index(container)
         self._stored[container.msgid] = "ghost" if container.is_ghost else "post"
 
     def stage(self, msgid: str, row: dict[str, Any]) -> None:
@@ -78,10 +114,48 @@ class TableArchive:
 
     def change(self, container: Container) -> None:
         self._touched[container.msgid] = None
+        self._index(container)
+
+    def _index(self, container: Container) -> None:
+        if container.base:
+            self._bases.setdefault(container.base, {})[container.msgid] = None
 
     def remove(self, ghost: Container) -> None:
         self._known[ghost.msgid] = None
         self._touched[ghost.msgid] = None
+
+    def fetch_moves(self, msgids: Iterable[str]) -> None:
+        """Makes known what was moved by hand."""
+        unknown = [msgid for msgid in dict.fromkeys(msgids) if msgid not in self._moves]
+        self._moves.update(dict.fromkeys(unknown))
+        for _, msgid, parent, is_undone in sorted(_MOVES.find(self._db, self._forum, unknown)):
+            self._moves[msgid] = None if is_undone else (parent,)
+
+    def forget_move(self, msgid: str) -> None:
+        """What was moved is asked for anew."""
+        self._moves.pop(msgid, None)
+
+    def moved(self, msgid: str) -> tuple[str | None] | None:
+        if msgid not in self._moves:
+            self.fetch_moves([msgid])
+        return self._moves[msgid]
+
+    def fetch_subjects(self, bases: Iterable[str], since: datetime, until: datetime) -> None:
+        """Makes the posts with those base subjects and a date in that range known."""
+        wanted = sorted(set(bases))
+        for run in slices(wanted):
+            values = {"forum": self._forum, "bases": run, "since": since, "until": until}
+            for row in self._db.execute(_BY_SUBJECT, values):
+                if row.msgid not in self._known:
+                    self._remember(_post(*row))
+        self._subjects.update(dict.fromkeys(wanted, (since, until)))
+
+    def by_subject(self, base: str, since: datetime, until: datetime) -> list[Container]:
+        known = self._subjects.get(base)
+        if known is None or since < known[0] or until > known[1]:
+            self.fetch_subjects([base], min(since, known[0]) if known else since, max(until, known[1]) if known else until)
+        found = [self._known[msgid] for msgid in self._bases.get(base, ())]
+        return [one for one in found if one is not None and one.base == base and since <= one.date <= until]
 
     def add_claim(self, claim: Claim) -> None:
         self._claims.append(claim)
@@ -170,7 +244,7 @@ class TableArchive:
     def _row(self, container: Container) -> dict[str, Any]:
         self._stored[container.msgid] = "post"
         row = self._rows.pop(container.msgid)
-        row.update(parent=container.parent, thread_id=container.thread, date=container.date)
+        row.update(place_of(container), thread_id=container.thread)
         return row
 
     def _flush_ghost(self, ghost: Container, stored: str | None, new: list[dict[str, Any]]) -> None:
@@ -185,7 +259,7 @@ class TableArchive:
         here = (POST.c.forum_id == self._forum) & (POST.c.msgid == post.msgid)
         # Imposters are leaves of their first and go where it goes.
         self._db.execute(update(POST).where(here).values(thread_id=post.thread))
-        self._db.execute(update(POST).where(here, POST.c.is_imposter.is_(False)).values(parent=post.parent, date=post.date))
+        self._db.execute(update(POST).where(here, POST.c.is_imposter.is_(False)).values(**place_of(post)))
 
     def _flush_claims(self) -> None:
         names = ("ghost", "claimant", "position", "next", "date")

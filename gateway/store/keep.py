@@ -23,11 +23,12 @@ from gateway.mail.envelope import Envelope, Raw
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
 from gateway.mail.verdict import Decision, Reason, Verdict
-from gateway.store.archive import POST, TableArchive
+from gateway.store.archive import POST, TableArchive, place_of
 from gateway.store.bulk import Bulk, Lookup, table_of
 from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
-from gateway.thread.forest import Node, effective_date
+from gateway.thread.forest import FOLLOWED, Node, Rule, effective_date
 from gateway.thread.place import place, rehead
+from gateway.thread.titles import subject_key
 
 MAIL, RAW, JOURNAL, FORUM = table_of(MailRow), table_of(RawRow), table_of(JournalRow), table_of(ForumRow)
 DECISION = table_of(DecisionRow)
@@ -98,6 +99,12 @@ def marker_digits(msgid: str, content_hash: bytes, piece: int) -> str:
     digest = hashlib.sha256(b"\0".join((msgid.encode(), content_hash, str(piece).encode()))).digest()
     number = int.from_bytes(digest, "big") >> 6
     return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(240, -1, -10)])
+
+
+def node_of(message: Message, received_at: datetime) -> Node:
+    """What threading needs to know of a mail."""
+    base, is_reply = ("", False) if message.ancestors else subject_key(message.subject)
+    return Node(message.msgid, message.ancestors, effective_date(message.date, received_at), base, is_reply)
 
 
 def spans_to_json(spans: Iterable[Span]) -> str:
@@ -242,22 +249,29 @@ class _Batch:
             if (first := archive.find(item.message.ancestors[0])) is None or first.is_ghost
         }
         archive.fetch(unknown)
+        archive.fetch_moves(item.message.msgid for item, _ in items)
         self._find_markers(items)
-        for item, mail_id in items:
-            self._place_one(item, mail_id)
+        nodes = [node_of(item.message, item.envelope.received_at) for item, _ in items]
+        subjects = [node for node in nodes if node.base]
+        if subjects:
+            dates = [node.date for node in subjects]
+            archive.fetch_subjects([node.base for node in subjects], min(dates) - FOLLOWED, max(dates) + FOLLOWED)
+        for (item, mail_id), node in zip(items, nodes, strict=True):
+            self._place_one(item, mail_id, node)
         archive.flush()
         if self._imposters:
             for row in self._imposters:
                 first = archive.find(row["msgid"])
                 assert first is not None
                 row["thread_id"] = first.thread
+                if not row["is_imposter"]:
+                    row.update(place_of(first))
             _INSERT_POST.insert(self._db, self._imposters)
         if archive.merged:
             self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
 
-    def _place_one(self, item: Incoming, mail_id: UUID) -> None:
+    def _place_one(self, item: Incoming, mail_id: UUID, node: Node) -> None:
         message = item.message
-        node = Node(message.msgid, message.ancestors, effective_date(message.date, item.envelope.received_at))
         row = self._post_row(item, mail_id, node.date)
         known = self._archive.find(message.msgid)
         if known is None or known.is_ghost:
@@ -266,22 +280,22 @@ class _Batch:
             return
         mine = (item.envelope.received_at, message.content_hash)
         others = [k for k in self._known[message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
-        row.update(is_imposter=True, parent=message.msgid)
+        row.update(is_imposter=True, parent=message.msgid, rule=Rule.IMPOSTER, base="", is_reply=False)
         if all(mine < other.seniority for other in others):
             self._depose(node)
-            row.update(is_imposter=False, parent=known.parent, date=node.date)
             rehead(node, self._archive, self._new_id)
-            row.update(parent=known.parent)
+            row.update(is_imposter=False)
         self._imposters.append(row)
 
     def _depose(self, node: Node) -> None:
         """The first mail with this msgid turns out to be an imposter of an earlier one."""
         self._archive.flush()
         here = (POST.c.forum_id == self._forum) & (POST.c.msgid == node.msgid)
-        self._db.execute(update(POST).where(here).values(is_imposter=True, parent=node.msgid))
+        fallen = {"is_imposter": True, "parent": node.msgid, "rule": Rule.IMPOSTER, "base": "", "is_reply": False}
+        self._db.execute(update(POST).where(here).values(**fallen))
         for row in self._imposters:
             if row["msgid"] == node.msgid:
-                row.update(is_imposter=True, parent=node.msgid)
+                row.update(fallen)
 
     def _post_row(self, item: Incoming, mail_id: UUID, date: datetime) -> dict[str, Any]:
         message = item.message
@@ -294,6 +308,9 @@ class _Batch:
             "marker": self._marker(item.digits),
             "is_imposter": False,
             "parent": None,
+            "rule": "",
+            "base": "",
+            "is_reply": False,
             "thread_id": None,
             "date": date,
             "author_name": message.author_name,

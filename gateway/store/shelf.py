@@ -140,6 +140,12 @@ def find_post(connection: Connection, forum_id: UUID, name: str) -> Post | None:
     return None
 
 
+def post_of_mail(connection: Connection, forum_id: UUID, mail_id: UUID) -> Post | None:
+    """The post that a mail became, if it did."""
+    row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.mail_id == mail_id)).first()
+    return _post(row) if row is not None else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadSummary:
     """One line about a thread; `head` is its earliest root."""
@@ -190,6 +196,17 @@ def iterate_mails(connection: Connection, forum_id: UUID) -> Iterator[Mail]:
     """All mails of a forum by id, without their bytes."""
     for row in connection.execute(select(MAIL).where(MAIL.c.forum_id == forum_id).order_by(MAIL.c.id)):
         yield _mail(row)
+
+
+def mails_with(connection: Connection, forum_id: UUID, msgid: str) -> list[Mail]:
+    """The mails with that msgid, the first received first: more than one when there are imposters."""
+    rows = connection.execute(select(MAIL).where(MAIL.c.forum_id == forum_id, MAIL.c.msgid == msgid))
+    return sorted((_mail(row) for row in rows), key=lambda mail: (mail.received_at, mail.id))
+
+
+def mail_of(connection: Connection, forum_id: UUID, mail_id: UUID) -> Mail:
+    """The mail behind a post."""
+    return _mail(connection.execute(select(MAIL).where(MAIL.c.forum_id == forum_id, MAIL.c.id == mail_id)).one())
 
 
 def _mail(row: Row[Any]) -> Mail:

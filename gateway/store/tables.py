@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Dialect, Index, LargeBinary, MetaData, Text, TypeDecorator, UniqueConstraint, Uuid
+from sqlalchemy import JSON, Column, Dialect, Index, LargeBinary, MetaData, Text, TypeDecorator, UniqueConstraint, Uuid, text
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -131,7 +131,8 @@ class DecisionRow(SQLModel, table=True):
 class PostRow(SQLModel, table=True):
     """What a mail says in a forum. Fact: `number`, `published_at` (publication). All else is derived from the mail.
 
-    `parent` is a msgid; `date` the effective date; `spans` and `attachments` are `parse`'s, as JSON.
+    `parent` is a msgid, `rule` what decided it; `base` and `is_reply` are those of `thread.forest.Node`; `date` is the effective
+    date; `spans` and `attachments` are `parse`'s, as JSON.
     """
 
     __tablename__ = "post"
@@ -141,6 +142,8 @@ class PostRow(SQLModel, table=True):
         Index(None, "forum_id", "thread_id"),
         Index(None, "forum_id", "number"),
         Index(None, "forum_id", "mail_id"),
+        # Only posts without a usable id have a base.
+        Index(None, "forum_id", "base", "date", sqlite_where=text("base <> ''"), postgresql_where=text("base <> ''")),
     )
 
     forum_id: UUID = Field(primary_key=True, sa_type=Id)
@@ -151,6 +154,9 @@ class PostRow(SQLModel, table=True):
     marker: str
     is_imposter: bool
     parent: str | None
+    rule: str
+    base: str
+    is_reply: bool
     thread_id: UUID = Field(sa_type=Id)
     date: datetime
     author_name: str
@@ -188,6 +194,20 @@ class ClaimRow(SQLModel, table=True):
     position: int
     next: str | None
     date: datetime
+
+
+class MoveRow(SQLModel, table=True):
+    """Fact: somebody gave a post another parent (None: the start of a thread), or took that back; the last row counts."""
+
+    __tablename__ = "move"
+    __table_args__ = (Index(None, "forum_id", "msgid"),)
+
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    msgid: str
+    parent: str | None
+    is_undone: bool
+    at: datetime
 
 
 class JournalRow(SQLModel, table=True):

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from gateway.thread.forest import Claim, Key, Node, claims_of
+from gateway.thread.forest import FOLLOWED, Claim, Key, Node, Rule, claims_of, followed_by, rule_of
 
 # How far up we look for a shorter proof that a tree stays whole before the whole tree is loaded.
 WALK = 64
@@ -22,7 +22,8 @@ WALK = 64
 class Container:
     """A post or a ghost as the archive knows it. Mutable: it is the archive's working copy of a row.
 
-    A ghost's `date` and `claimant` are those of its best claim; a post has no claimant.
+    A ghost's `date` and `claimant` are those of its best claim; a post has no claimant. `base` and `is_reply` are those of
+    a post's node, and `rule` is what decided its place.
     """
 
     msgid: str
@@ -31,6 +32,9 @@ class Container:
     thread: UUID
     date: datetime
     claimant: str = ""
+    base: str = ""
+    is_reply: bool = False
+    rule: str = ""
 
     @property
     def key(self) -> Key:
@@ -51,6 +55,14 @@ class Archive(Protocol):
         """The claim on `ghost` with the smallest key."""
         ...
 
+    def moved(self, msgid: str) -> tuple[str | None] | None:
+        """The parent that was given to that msgid by hand, in a tuple of its own; None when nobody did."""
+        ...
+
+    def by_subject(self, base: str, since: datetime, until: datetime) -> list[Container]:
+        """The posts with that base subject whose date is in that range, both ends included."""
+        ...
+
     def add_claim(self, claim: Claim) -> None: ...
     def remove_claim(self, claim: Claim) -> None: ...
     def smaller(self, one: UUID, other: UUID) -> tuple[UUID, UUID]:
@@ -66,7 +78,9 @@ def place(node: Node, archive: Archive, new_id: Callable[[], UUID]) -> Container
     known = archive.find(node.msgid)
     if known is None:
         _claim(node, archive, new_id)
-        return _create(node.msgid, _first(node), archive, new_id, date=node.date)
+        known = _create(node.msgid, _parent(node, archive), archive, new_id, date=node.date)
+        _settle(known, node, archive, new_id)
+        return known
     if not known.is_ghost:
         raise ValueError("already placed")
     known.is_ghost, known.date, known.claimant = False, node.date, ""
@@ -77,7 +91,8 @@ def place(node: Node, archive: Archive, new_id: Callable[[], UUID]) -> Container
         archive.remove_claim(claim)
         behind = [other for other in archive.claims_by(claim.claimant) if other.position > claim.position]
         _withdraw(behind, archive, new_id)
-    _link(known, _first(node), archive, new_id)
+    _link(known, _parent(node, archive), archive, new_id)
+    _settle(known, node, archive, new_id)
     return known
 
 
@@ -88,15 +103,64 @@ def rehead(node: Node, archive: Archive, new_id: Callable[[], UUID]) -> Containe
         raise ValueError("not placed")
     _link(known, None, archive, new_id)
     _withdraw(archive.claims_by(node.msgid), archive, new_id)
+    before = Node(known.msgid, (), known.date, known.base, known.is_reply)
     known.date = node.date
+    known.base, known.is_reply = node.base, node.is_reply
     archive.change(known)
     _claim(node, archive, new_id)
-    _link(known, _first(node), archive, new_id)
+    _link(known, _parent(node, archive), archive, new_id)
+    _settle(known, node, archive, new_id)
+    _draw_followers(before, archive, new_id)
     return known
 
 
-def _first(node: Node) -> str | None:
-    return node.ancestors[0] if node.ancestors else None
+def move(node: Node, archive: Archive, new_id: Callable[[], UUID]) -> Container:
+    """Puts a placed post where `archive.moved` has it by now, or where it belongs by itself when a move was undone.
+
+    ValueError when it is not placed.
+    """
+    known = archive.find(node.msgid)
+    if known is None or known.is_ghost:
+        raise ValueError("not placed")
+    _link(known, _parent(node, archive), archive, new_id)
+    known.rule = rule_of(node, known.parent, is_moved=archive.moved(node.msgid) is not None)
+    archive.change(known)
+    return known
+
+
+def _parent(node: Node, archive: Archive) -> str | None:
+    """By hand, by reference, or by subject."""
+    moved = archive.moved(node.msgid)
+    if moved is not None and (moved[0] is None or archive.find(moved[0]) is not None):
+        return moved[0]
+    if node.ancestors:
+        return node.ancestors[0]
+    if not node.is_follower:
+        return None
+    found = archive.by_subject(node.base, node.date - FOLLOWED, node.date)
+    return followed_by(node.date, [(one.date, one.msgid) for one in found if not one.is_reply and one.msgid != node.msgid])
+
+
+def _settle(known: Container, node: Node, archive: Archive, new_id: Callable[[], UUID]) -> None:
+    """Writes down what a placed post is to others, and draws those to it that follow it by subject."""
+    known.base, known.is_reply = node.base, node.is_reply
+    known.rule = rule_of(node, known.parent, is_moved=archive.moved(node.msgid) is not None)
+    archive.change(known)
+    _draw_followers(node, archive, new_id)
+
+
+def _draw_followers(article: Node, archive: Archive, new_id: Callable[[], UUID]) -> None:
+    """Gives a new parent to the replies by subject for which an article has come or gone."""
+    if not article.is_article:
+        return
+    for follower in archive.by_subject(article.base, article.date, article.date + FOLLOWED):
+        if follower.is_reply and archive.moved(follower.msgid) is None:
+            node = Node(follower.msgid, (), follower.date, follower.base, is_reply=True)
+            _link(follower, _parent(node, archive), archive, new_id)
+            rule = Rule.SUBJECT if follower.parent is not None else Rule.ARTICLE
+            if follower.rule != rule:
+                follower.rule = rule
+                archive.change(follower)
 
 
 def _create(

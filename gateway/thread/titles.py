@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 
 # Reply prefixes of mail programs, with what stands between them and the colon: "Re[2]:", "RE :", full-width colons.
-_PREFIX = re.compile(
-    r"\s*(?:re|aw|antw|antwort|sv|vs|ref|rif|回复|答复|回覆)\s*(?:\[\d{1,4}\]|\(\d{1,4}\))?\s*[:\uff1a]", re.IGNORECASE
-)
+# de nl aw antw; sv da no et sv vs; fi vs; it r rif; pl cs odp; tr ynt yan; pt es res; el απ σχετ; ru отв; uk від; hu vá; zh 回复;
+# ja 返信; ko 회신 답장; he תשובה השב; ar رد.
+_WORDS = "re|aw|antw|antwort|sv|vs|ref|rif|r|odp|ynt|yan|res|απ|σχετ|отв|ответ|від|vá|回复|答复|回覆|返信|회신|답장|תשובה|השב|رد"
+_PREFIX = re.compile(rf"\s*(?:{_WORDS})\s*(?:\[\d{{1,4}}\]|\(\d{{1,4}}\)|\^\d{{1,4}})?\s*[:\uff1a]", re.IGNORECASE)
+_TAG = re.compile(r"\s*\[[^\[\]]{1,60}\]\s*")
 _LIMIT = 50
 
 
@@ -40,6 +42,24 @@ def without_tag(subject: str, tag: str) -> str:
 def base_subject(subject: str) -> str:
     """What two Subjects share: no prefixes, blanks folded, case folded."""
     return " ".join(split_prefixes(subject)[1].split()).casefold()
+
+
+def subject_key(subject: str) -> tuple[str, bool]:
+    """The base subject by which a reply without ids finds its article, and whether `subject` is a reply's (design 5.5).
+
+    Tags in brackets are left out wherever they stand among the prefixes, unless nothing else is there.
+    """
+    is_reply = False
+    rest = subject
+    for _ in range(_LIMIT):
+        prefix, bare = split_prefixes(rest)
+        is_reply = is_reply or bool(prefix)
+        tag = _TAG.match(bare)
+        if not tag or tag.end() == len(bare):
+            rest = bare
+            break
+        rest = bare[tag.end() :]
+    return " ".join(rest.split()).casefold(), is_reply
 
 
 def display_title(subject: str, *, parent: str | None, article: str | None, is_top_level: bool) -> str:

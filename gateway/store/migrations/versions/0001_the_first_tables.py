@@ -153,6 +153,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("forum_id", "address_key", name=op.f("uq_member_forum_id_address_key")),
     )
     op.create_table(
+        "move",
+        sa.Column("forum_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("msgid", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("parent", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("is_undone", sa.Boolean(), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_move")),
+    )
+    with op.batch_alter_table("move", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_move_forum_id_msgid"), ["forum_id", "msgid"], unique=False)
+
+    op.create_table(
         "post",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -162,6 +175,9 @@ def upgrade() -> None:
         sa.Column("marker", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("is_imposter", sa.Boolean(), nullable=False),
         sa.Column("parent", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("rule", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("base", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("is_reply", sa.Boolean(), nullable=False),
         sa.Column("thread_id", Id(), nullable=False),
         sa.Column("date", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("author_name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -175,6 +191,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("forum_id", "marker", name=op.f("uq_post_forum_id_marker")),
     )
     with op.batch_alter_table("post", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_post_forum_id_base_date"),
+            ["forum_id", "base", "date"],
+            unique=False,
+            sqlite_where=sa.text("base <> ''"),
+            postgresql_where=sa.text("base <> ''"),
+        )
         batch_op.create_index(batch_op.f("ix_post_forum_id_mail_id"), ["forum_id", "mail_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_post_forum_id_msgid"), ["forum_id", "msgid"], unique=False)
         batch_op.create_index(batch_op.f("ix_post_forum_id_number"), ["forum_id", "number"], unique=False)
@@ -224,8 +247,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_post_forum_id_number"))
         batch_op.drop_index(batch_op.f("ix_post_forum_id_msgid"))
         batch_op.drop_index(batch_op.f("ix_post_forum_id_mail_id"))
+        batch_op.drop_index(
+            batch_op.f("ix_post_forum_id_base_date"), sqlite_where=sa.text("base <> ''"), postgresql_where=sa.text("base <> ''")
+        )
 
     op.drop_table("post")
+    with op.batch_alter_table("move", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_move_forum_id_msgid"))
+
+    op.drop_table("move")
     op.drop_table("member")
     with op.batch_alter_table("mail", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_mail_forum_id_verdict_received_at"))
