@@ -7,8 +7,8 @@ from rooms below it; `tests/test_house.py` holds the code to this plan.
     house       the one place where parts are put together; settings in, running house out
     settings    config/gateway.toml and environment -> one frozen, validated value
     smtp        FRONT DOOR   the only room that knows aiosmtpd
-    exchange    SIDE DOOR    mbox, Maildir, the seed page
-    flow        CONDUCTORS   receive, publish, deliver, browse: the order of steps
+    exchange    SIDE DOOR    archives in and out, the seed page
+    flow        CONDUCTORS   receive, import, export, publish, deliver, browse: order of steps
     store       MEMORY       the only room that knows SQLModel
     journal     the verbs of the mail log
     send        BACK DOOR    couriers: Maildir, SMTP relay

@@ -50,7 +50,7 @@ def test_the_two_commands_come_first() -> None:
 
 
 def test_every_command_has_its_line() -> None:
-    listed = re.findall(r"^\| `gateway ([a-z ]+)` \|", README, re.MULTILINE)
+    listed = re.findall(r"^\| `gateway ([a-z -]+)` \|", README, re.MULTILINE)
     assert sorted(listed) == sorted(" ".join(words) for words in commands())
 
 
@@ -75,7 +75,7 @@ def test_make_targets_exist() -> None:
 
 
 def test_options_that_are_named_exist() -> None:
-    for words, options in re.findall(r"^\| `gateway ([a-z ]+)` \|(.*)\|$", README, re.MULTILINE):
+    for words, options in re.findall(r"^\| `gateway ([a-z -]+)` \|(.*)\|$", README, re.MULTILINE):
         shown = CliRunner().invoke(app, [*words.split(), "--help"], env={"COLUMNS": "200"}).output
         assert [option for option in re.findall(r"`(--[a-z-]+)", options) if option not in shown] == []
 

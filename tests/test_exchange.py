@@ -1,12 +1,10 @@
-"""The side door: the seed page turned into mails without losing a word, mbox and Maildir without losing a byte."""
+"""The seed page turned into mails without losing a word."""
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
 from email.policy import SMTP
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
-from gateway.exchange.archives import BadArchive, archive_size, read_maildir, read_mbox
 from gateway.exchange.seed import ANONYMOUS, ARTICLE, END, TITLE_MAX, BadSeed, Comment, Seed, read_seed, seed_mails, seed_members
 from gateway.mail.forum import Forum
 from gateway.mail.message import SpanKind
@@ -175,110 +172,3 @@ def test_any_author_becomes_a_mail_and_a_member(author: str) -> None:
 def test_mailboxes_differ(one: str, other: str) -> None:
     found = [Comment(number=n, author=who, badge="", title="", text="").mailbox for n, who in (("1", one), ("2", other))]
     assert found[0] != found[1]
-
-
-SEPARATOR = b"From ann@example.org Thu Jan  1 12:30:00 2026\n"
-
-
-def mbox(folder: Path, *pieces: bytes) -> Path:
-    path = folder / "archive.mbox"
-    path.write_bytes(b"".join(pieces))
-    return path
-
-
-def test_mbox(tmp_path: Path) -> None:
-    path = mbox(tmp_path, SEPARATOR, b"Subject: a\n\nHi\n\n", SEPARATOR.replace(b"12:30", b"13:30"), b"Subject: b\n\nHo\n")
-    one, other = read_mbox(path)
-    assert (one.raw, other.raw) == (b"Subject: a\n\nHi\n", b"Subject: b\n\nHo\n")
-    assert one.received_at == datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
-    assert other.received_at == datetime(2026, 1, 1, 13, 30, tzinfo=UTC)
-    assert one.size + other.size == archive_size(path)
-
-
-@pytest.mark.parametrize(
-    ("stored", "raw"),
-    [
-        (b">From me\n", b"From me\n"),
-        (b">>From me\n", b">From me\n"),
-        (b">>>From me\n", b">>From me\n"),
-        (b"> From me\n", b"> From me\n"),
-        (b">Fromage\n", b">Fromage\n"),
-        (b">from me\n", b">from me\n"),
-        (b"From me to you\n", b"From me to you\n"),
-        (b"\nFrom me to you\n", b"\nFrom me to you\n"),
-        (b"\nFrom me on Mon Jan 1\n", b"\nFrom me on Mon Jan 1\n"),
-        (b"x\nFrom ann@example.org Thu Jan  1 12:30:00 2026\n", b"x\nFrom ann@example.org Thu Jan  1 12:30:00 2026\n"),
-    ],
-)
-def test_mboxrd_quoting_is_undone(tmp_path: Path, stored: bytes, raw: bytes) -> None:
-    pieces = list(read_mbox(mbox(tmp_path, SEPARATOR, b"Subject: a\n\n", stored, b"\n", SEPARATOR, b"Subject: b\n\n")))
-    assert [piece.raw for piece in pieces] == [b"Subject: a\n\n" + raw, b"Subject: b\n"]
-
-
-def test_mbox_with_crlf(tmp_path: Path) -> None:
-    path = mbox(tmp_path, *(2 * (SEPARATOR + b"Subject: a\n\n>From x\n\n",)))
-    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert [piece.raw for piece in read_mbox(path)] == [b"Subject: a\r\n\r\nFrom x\r\n"] * 2
-
-
-@pytest.mark.parametrize(
-    ("line", "when"),
-    [
-        (b"From - Sat Jan 31 23:59:59 2026", datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)),
-        (b"From ann at example.org  Sat Jan  3 01:02:03 2026", datetime(2026, 1, 3, 1, 2, 3, tzinfo=UTC)),
-        (b"From a@b Sat Jan  3 01:02:03 2026 +0130", datetime(2026, 1, 2, 23, 32, 3, tzinfo=UTC)),
-        (b"From a@b Sat Jan  3 01:02:03 2026 -0500", datetime(2026, 1, 3, 6, 2, 3, tzinfo=UTC)),
-        (b"From a@b Sat Jan  3 01:02 CDT 2026", datetime(2026, 1, 3, 1, 2, tzinfo=UTC)),
-        (b"From a@b Sat Foo  3 01:02:03 2026", None),
-        (b"From a@b Sat Feb 30 01:02:03 2026", None),
-        (b"From a@b Sat Jan  3 25:02:03 2026", None),
-    ],
-)
-def test_separators(tmp_path: Path, line: bytes, when: datetime | None) -> None:
-    pieces = list(read_mbox(mbox(tmp_path, SEPARATOR, b"Subject: a\n\n\n", line, b"\nSubject: b\n\n")))
-    assert [piece.raw for piece in pieces] == [b"Subject: a\n\n", b"Subject: b\n"]
-    assert pieces[1].received_at == when
-
-
-def test_a_first_separator_without_a_date_will_do(tmp_path: Path) -> None:
-    [piece] = read_mbox(mbox(tmp_path, b"From nobody\nSubject: a\n\nHi\n"))
-    assert (piece.raw, piece.received_at) == (b"Subject: a\n\nHi\n", None)
-
-
-def test_an_empty_mbox_has_no_mail(tmp_path: Path) -> None:
-    assert list(read_mbox(mbox(tmp_path))) == []
-
-
-@pytest.mark.parametrize("data", [b"Subject: a\n\nHi\n", b"\x00\x01\x02", b"from ann\n", b">From ann Thu Jan  1 12:30:00 2026\n"])
-def test_what_is_no_mbox_is_refused(tmp_path: Path, data: bytes) -> None:
-    with pytest.raises(BadArchive, match=r"archive\.mbox: line 1: an mbox begins with"):
-        list(read_mbox(mbox(tmp_path, data)))
-
-
-@given(st.lists(st.text(alphabet="From >a\n", max_size=40), min_size=1, max_size=4))
-def test_what_mboxrd_wrote_is_read_back(tmp_path_factory: pytest.TempPathFactory, bodies: list[str]) -> None:
-    mails = [f"Subject: {index}\n\n{body}\n".encode() for index, body in enumerate(bodies)]
-    stored = [re.sub(rb"(?m)^(>*From )", rb">\1", mail) for mail in mails]
-    path = mbox(tmp_path_factory.mktemp("m"), *(SEPARATOR + mail + b"\n" for mail in stored))
-    assert [piece.raw for piece in read_mbox(path)] == mails
-
-
-def test_maildir(tmp_path: Path) -> None:
-    for name, raw in (("cur/2:2,S", b"two"), ("new/1", b"one"), ("tmp/3", b"half"), ("new/.hidden", b"no")):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(raw)
-    (tmp_path / "cur" / "folder").mkdir()
-    os.utime(tmp_path / "new" / "1", (0, 86400))
-    pieces = list(read_maildir(tmp_path))
-    assert [piece.raw for piece in pieces] == [b"one", b"two"]
-    assert pieces[0].received_at == datetime(1970, 1, 2, tzinfo=UTC)
-
-
-def test_a_maildir_without_new_is_one(tmp_path: Path) -> None:
-    (tmp_path / "cur").mkdir()
-    assert list(read_maildir(tmp_path)) == []
-
-
-def test_another_folder_is_no_maildir(tmp_path: Path) -> None:
-    with pytest.raises(BadArchive, match="neither cur nor new"):
-        list(read_maildir(tmp_path))

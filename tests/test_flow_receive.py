@@ -10,12 +10,12 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from gateway.flow.reading import READER_STOPPED, Reader
-from gateway.flow.receive import Receiver, take_all
+from gateway.flow.receive import Receiver
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Destination, Forum, Purpose
 from gateway.mail.message import Message
-from gateway.mail.verdict import Decision, Reason, Verdict
+from gateway.mail.verdict import Reason, Verdict
 from gateway.parse.message import parse_message, unread_message
 from gateway.store import roster
 from gateway.store.archive import POST
@@ -207,32 +207,3 @@ def test_closing_answers_what_was_submitted(store: Store) -> None:
     receiver.close()
     assert all(future.done() for future in futures)
     assert len(rows(store, MAIL)) == 20
-
-
-def test_an_archive_comes_by_the_same_door(store: Store, receiver: Receiver) -> None:
-    """It takes what live mail would have held, and tells of each mail what became of it."""
-    mails = [
-        (Raw.of(mail_bytes("1@x", Precedence="bulk")), NOON),
-        (Raw.of(mail_bytes("2@x", Auto_Submitted="auto-replied")), NOON),
-        (Raw.of(mail_bytes("1@x", Precedence="bulk")), NOON),
-        (Raw.of(b"Received: x\r\n" * 51 + mail_bytes("3@x")), NOON),
-        (Raw.of(mail_bytes("4@x", body="x" * 300_000)), NOON),
-    ]
-    told: list[Decision | None] = []
-    take_all(receiver, TOWN, mails, lambda _, decision: told.append(decision))
-    assert [one and one.reason for one in told] == [
-        Reason.POSTED,
-        Reason.POSTED,
-        Reason.DUPLICATE,
-        Reason.POSTED,
-        Reason.UNREADABLE,
-    ]
-    assert {row.via for row in rows(store, MAIL)} == {"import"}
-
-
-def test_an_archive_in_trouble_is_told(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[Decision | None] = []
-    with monkeypatch.context() as broken:
-        broken.setattr("gateway.store.writer.keep", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-        take_all(receiver, TOWN, [(Raw.of(mail_bytes()), NOON)], lambda _, decision: told.append(decision))
-    assert told == [None]

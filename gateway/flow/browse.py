@@ -19,7 +19,7 @@ Text = tuple[tuple[Span, ...], tuple[Attachment, ...]]
 
 def tell_thread(db: Transaction, forum: Forum, members: Mapping[str, Member], thread_id: UUID) -> ThreadPart:
     """One thread, woven, all of it. `members` by address key."""
-    posts = shelf.posts_of_threads(db, forum.id, [thread_id])[thread_id]
+    posts = shelf.posts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
     ghosts = shelf.ghosts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
     return _part(forum, members, posts, ghosts, None, {})
 

@@ -1,4 +1,4 @@
-"""Takes a mail in: read, judge, place, keep (design 4). The door that `smtp` and `exchange` knock at.
+"""Takes a mail in: read, judge, place, keep (design 4). The door that `smtp` knocks at.
 
 In: envelope, raw and destinations. Out: a future of one decision for each destination, done when everything is committed.
 Ordinary mail is read in the writer's thread, just before it is kept; mail that is large or odd queues for a thread that has
@@ -8,9 +8,8 @@ it read in a killable process, so that a bomb delays only its like.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -19,8 +18,8 @@ from gateway.admit.route import destination_of
 from gateway.flow.reading import Reader
 from gateway.journal import VERB_OF, log
 from gateway.mail.address import Address
-from gateway.mail.envelope import Envelope, Raw, Via
-from gateway.mail.forum import Destination, Forum, Purpose
+from gateway.mail.envelope import Envelope, Raw
+from gateway.mail.forum import Destination, Forum
 from gateway.mail.message import Message
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.parse.message import is_ordinary, parse_message
@@ -81,7 +80,7 @@ class _Job:
         for index, is_new in zip(self.order, kept, strict=True):
             if not is_new:
                 self.decisions[index] = Decision(Verdict.ACCEPT, Reason.DUPLICATE)
-        if self.envelope.via is not Via.IMPORT and self.message is not None:
+        if self.message is not None:
             for one, decision in zip(self.destinations, self.decisions, strict=True):
                 verb, reason = VERB_OF[decision.verdict], decision.reason
                 log.info(verb, forum=one.forum.name, msgid=self.message.msgid, reason=reason, size=self.size)
@@ -135,20 +134,3 @@ class Receiver:
                 log.error("mail not read", exc_info=True)
                 if job.answer.set_running_or_notify_cancel():
                     job.answer.set_exception(error)
-
-
-def take_all(
-    receiver: Receiver, forum: Forum, mails: Sequence[tuple[Raw, datetime]], told: Callable[[Raw, Decision | None], None]
-) -> None:
-    """The side door: takes mails of an archive in, all at once; `told` hears of each what became of it (None: our trouble).
-
-    Callers bring them in runs of some hundreds, which share commits.
-    """
-    destination = Destination(address=forum.address, forum=forum, purpose=Purpose.POST)
-    pending = []
-    for raw, received_at in mails:
-        envelope = Envelope(reverse_path=None, forward_paths=(forum.address,), received_at=received_at, via=Via.IMPORT, peer="")
-        pending.append((raw, receiver.submit(envelope, raw, (destination,))))
-    for raw, future in pending:
-        error = future.exception()
-        told(raw, None if error is not None else future.result()[0])

@@ -6,19 +6,20 @@ from its mail again, since only the mail holds all of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from gateway.flow.held import read_mail
 from gateway.mail.forum import Forum
+from gateway.mail.piece import Move
 from gateway.store import moves, shelf
 from gateway.store.engine import Store
 from gateway.store.keep import node_of
 from gateway.store.moves import BadMove
 from gateway.thread.forest import Node
 
-__all__ = ["BadMove", "merge", "move", "undo"]
+__all__ = ["BadMove", "merge", "move", "take_over", "undo"]
 
 
 def move(
@@ -50,6 +51,19 @@ def merge(store: Store, forum: Forum, post: shelf.Post, into: shelf.Post, now: d
         for node in nodes:
             moves.move(db, forum.id, node, head.msgid, now, new_id)
     return len(tops)
+
+
+def take_over(store: Store, forum: Forum, facts: Sequence[Move], new_id: Callable[[], UUID]) -> None:
+    """Does the repairs over that were made before an export, the oldest first."""
+    nodes: dict[str, Node] = {}
+    for msgid in dict.fromkeys(fact.msgid for fact in facts):
+        with store.read() as db:
+            mail = shelf.first_posted(db, forum.id, msgid)
+        if mail is not None:
+            _, message = read_mail(store, mail)
+            nodes[msgid] = node_of(message, mail.received_at)
+    with store.write() as db:
+        moves.take_over(db, forum.id, facts, nodes, new_id)
 
 
 def _tops(posts: list[shelf.Post]) -> list[shelf.Post]:

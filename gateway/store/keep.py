@@ -22,6 +22,7 @@ from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
+from gateway.mail.piece import Resolution
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.store.archive import POST, TableArchive, place_of
 from gateway.store.bulk import Bulk, Lookup, table_of
@@ -42,6 +43,16 @@ MARKER = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What an import knows of a mail besides: it stays hidden until that import ends; when its post was published, if it was."""
+
+    hidden_by: UUID
+    number: int | None
+    published_at: datetime | None
+    resolutions: tuple[Resolution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
     """One mail for one recipient, read and judged.
 
@@ -59,6 +70,7 @@ class Incoming:
     spans: str
     attachments: str
     digits: str
+    past: Past | None = None
 
     @classmethod
     def of(
@@ -212,6 +224,9 @@ class _Batch:
                 for seq, piece in enumerate(item.raw.chunks()):
                     _INSERT_RAW.insert(self._db, [{**key, "seq": seq, "data": compress(piece)}])
             self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason)
+            for one in item.past.resolutions if item.past else ():
+                values = {"at": one.at, "verdict": one.verdict, "reason": one.reason}
+                self._db.execute(insert(DECISION).values(forum_id=self._forum, id=self._new_id(), mail_id=mail_id, **values))
         _INSERT_RAW.insert(self._db, small)
 
     def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
@@ -318,8 +333,9 @@ class _Batch:
             "subject": message.subject,
             "spans": item.spans,
             "attachments": item.attachments,
-            "number": None,
-            "published_at": None,
+            "number": item.past.number if item.past else None,
+            "published_at": item.past.published_at if item.past else None,
+            "hidden_by": item.past.hidden_by if item.past else None,
         }
 
     def _find_markers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:

@@ -96,7 +96,7 @@ def publish(connection: Connection, forum_id: UUID, now: datetime) -> int:
     waiting = (
         select(POST.c.id, func.row_number().over(order_by=order).label("step"))
         .join(MAIL, (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id))
-        .where(POST.c.forum_id == forum_id, POST.c.number.is_(None))
+        .where(POST.c.forum_id == forum_id, POST.c.number.is_(None), POST.c.hidden_by.is_(None))
         .subquery("waiting")
     )
     # One statement: the writers of mail wait meanwhile.
@@ -112,7 +112,9 @@ def publish(connection: Connection, forum_id: UUID, now: datetime) -> int:
 
 def last_published(connection: Connection, forum_id: UUID, until: datetime) -> int:
     """The last publication number given out by `until`."""
-    query = select(func.max(POST.c.number)).where(POST.c.forum_id == forum_id, POST.c.published_at <= until)
+    query = select(func.max(POST.c.number)).where(
+        POST.c.forum_id == forum_id, POST.c.published_at <= until, POST.c.hidden_by.is_(None)
+    )
     return connection.execute(query).scalar_one() or 0
 
 

@@ -5,13 +5,14 @@ In: a placed post and its new parent. Out: the rows of the forest as `thread.for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
 from gateway.journal import Verb
+from gateway.mail.piece import Move
 from gateway.store.archive import MOVE, TableArchive
 from gateway.store.keep import FORUM, JOURNAL
 from gateway.thread import place
@@ -50,6 +51,23 @@ def undo(connection: Connection, forum_id: UUID, node: Node, now: datetime, new_
     if archive.moved(node.msgid) is None:
         raise BadMove("nobody has moved that post")
     _record(connection, archive, forum_id, node, None, now, new_id, is_undone=True)
+
+
+def take_over(
+    connection: Connection, forum_id: UUID, facts: Sequence[Move], nodes: Mapping[str, Node], new_id: Callable[[], UUID]
+) -> None:
+    """Records moves that were made elsewhere, the oldest first, and follows them; `nodes`: those of the posts that are here."""
+    archive = _opened(connection, forum_id)
+    rows = connection.execute(select(MOVE.c.msgid, MOVE.c.at).where(MOVE.c.forum_id == forum_id))
+    known = {(msgid, at) for msgid, at in rows}
+    for fact in facts:
+        if (fact.msgid, fact.at) not in known:
+            values = {"msgid": fact.msgid, "parent": fact.parent, "is_undone": fact.is_undone, "at": fact.at}
+            connection.execute(insert(MOVE).values(forum_id=forum_id, id=new_id(), **values))
+            archive.forget_move(fact.msgid)
+    for node in nodes.values():
+        place.move(node, archive, new_id)
+    archive.flush()
 
 
 def _opened(connection: Connection, forum_id: UUID) -> TableArchive:

@@ -34,6 +34,7 @@ from gateway.store.writer import FEW, GATHER, UNITS_MAX, Unit, keep_each, prepar
 
 _LENGTH = struct.Struct(">I")
 _READ = 1 << 20
+Flat = tuple[Any, ...]
 
 
 class KeeperGone(Exception):
@@ -110,7 +111,7 @@ class RemoteWriter:
             number = self._last
         self._waiting[number] = unit
         try:
-            self._frames.send((number, [_flat(item) for item in items]))
+            self._frames.send((number, [flat(item) for item in items]))
         except OSError as error:
             del self._waiting[number]
             unit.answer.set_exception(error)
@@ -162,7 +163,7 @@ def _gather(selector: DefaultSelector) -> list[tuple[_Frames, int, list[Incoming
                 selector.unregister(key.fileobj)
                 key.data.socket.close()
                 continue
-            units += [(key.data, number, [_round(flat) for flat in items]) for number, items in received]
+            units += [(key.data, number, [from_flat(flat) for flat in items]) for number, items in received]
     return units
 
 
@@ -179,7 +180,8 @@ def _keep(store: Store, units: Sequence[tuple[_Frames, int, list[Incoming]]], ne
             log.warning("a receiver ended before its answer", units=len(answer))
 
 
-def _flat(item: Incoming) -> tuple[Any, ...]:
+def flat(item: Incoming) -> Flat:
+    """What `keep` needs of `item`, cheap to pickle."""
     forum, envelope, message, raw = item.forum, item.envelope, item.message, item.raw
     return (
         (forum.id.bytes, forum.name, forum.domain, forum.title, forum.mirrors),
@@ -203,7 +205,7 @@ def _flat(item: Incoming) -> tuple[Any, ...]:
     )
 
 
-def _round(flat: tuple[Any, ...]) -> Incoming:
+def from_flat(flat: Flat) -> Incoming:
     """The other way: an Incoming whose message has no spans, since they are JSON by now, and whose raw has no bytes."""
     forum, recipient, reverse_path, received_at, via, peer, msgid, content_hash, name, author, subject, date = flat[:12]
     ancestors, size, path, verdict, reason, made = flat[12:]

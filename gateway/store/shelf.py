@@ -34,6 +34,8 @@ _LIGHT_NAMES = (
 )
 _LIGHT = tuple(POST.c[name] for name in _LIGHT_NAMES)
 _WHOLE = (*_LIGHT, POST.c.spans, POST.c.attachments)
+# What an import brings is not to be seen before it ends.
+_SEEN = POST.c.hidden_by.is_(None)
 _KINDS = {kind.value: kind for kind in SpanKind}
 
 
@@ -101,7 +103,7 @@ def posts_of_threads(
     columns = _WHOLE if with_text else _LIGHT
     found: dict[UUID, list[Post]] = {}
     for run in slices(thread_ids):
-        here = select(*columns).where(POST.c.forum_id == forum_id, POST.c.thread_id.in_(run))
+        here = select(*columns).where(POST.c.forum_id == forum_id, POST.c.thread_id.in_(run), _SEEN)
         for row in connection.execute(here):
             found.setdefault(row.thread_id, []).append(_post(row))
     return found
@@ -134,7 +136,7 @@ def find_post(connection: Connection, forum_id: UUID, name: str) -> Post | None:
     """A post by marker ("k3f9x2ma", brackets and "#" allowed) or by msgid."""
     bare = name.strip().strip("[]<>#")
     for condition in (POST.c.marker == bare.lower(), (POST.c.msgid == bare) & POST.c.is_imposter.is_(False)):
-        row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, condition)).first()
+        row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, condition, _SEEN)).first()
         if row is not None:
             return _post(row)
     return None
@@ -160,14 +162,14 @@ def list_threads(connection: Connection, forum_id: UUID, limit: int) -> list[Thr
     """The threads of a forum, the one with the latest post first."""
     counted = (
         select(POST.c.thread_id, func.count().label("posts"), func.max(POST.c.date).label("last"))
-        .where(POST.c.forum_id == forum_id)
+        .where(POST.c.forum_id == forum_id, _SEEN)
         .group_by(POST.c.thread_id)
         .order_by(func.max(POST.c.date).desc())
         .limit(limit)
     )
     summaries = []
     for thread_id, posts, last in connection.execute(counted).all():
-        here = select(*_LIGHT).where(POST.c.forum_id == forum_id, POST.c.thread_id == thread_id)
+        here = select(*_LIGHT).where(POST.c.forum_id == forum_id, POST.c.thread_id == thread_id, _SEEN)
         head = connection.execute(here.order_by(POST.c.parent.is_not(None), POST.c.date, POST.c.id).limit(1)).one()
         summaries.append(ThreadSummary(id=thread_id, head=_post(head), posts=posts, last=last))
     return summaries
@@ -176,7 +178,9 @@ def list_threads(connection: Connection, forum_id: UUID, limit: int) -> list[Thr
 def published_between(connection: Connection, forum_id: UUID, above: int, up_to: int) -> dict[UUID, set[UUID]]:
     """The posts with a publication number above `above` up to `up_to`: thread id -> post ids."""
     rows = connection.execute(
-        select(POST.c.thread_id, POST.c.id).where(POST.c.forum_id == forum_id, POST.c.number > above, POST.c.number <= up_to)
+        select(POST.c.thread_id, POST.c.id).where(
+            POST.c.forum_id == forum_id, POST.c.number > above, POST.c.number <= up_to, _SEEN
+        )
     )
     found: dict[UUID, set[UUID]] = {}
     for thread_id, post_id in rows:
@@ -198,10 +202,21 @@ def iterate_mails(connection: Connection, forum_id: UUID) -> Iterator[Mail]:
         yield _mail(row)
 
 
+def count_mails(connection: Connection, forum_id: UUID) -> int:
+    return int(connection.execute(select(func.count()).select_from(MAIL).where(MAIL.c.forum_id == forum_id)).scalar_one())
+
+
 def mails_with(connection: Connection, forum_id: UUID, msgid: str) -> list[Mail]:
     """The mails with that msgid, the first received first: more than one when there are imposters."""
     rows = connection.execute(select(MAIL).where(MAIL.c.forum_id == forum_id, MAIL.c.msgid == msgid))
     return sorted((_mail(row) for row in rows), key=lambda mail: (mail.received_at, mail.id))
+
+
+def first_posted(connection: Connection, forum_id: UUID, msgid: str) -> Mail | None:
+    """The mail behind the post with that msgid, also while it is hidden."""
+    here = (POST.c.forum_id == forum_id) & (POST.c.msgid == msgid) & POST.c.is_imposter.is_(False)
+    mail_id = connection.execute(select(POST.c.mail_id).where(here)).scalar()
+    return mail_of(connection, forum_id, mail_id) if mail_id is not None else None
 
 
 def mail_of(connection: Connection, forum_id: UUID, mail_id: UUID) -> Mail:

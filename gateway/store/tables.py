@@ -129,7 +129,8 @@ class DecisionRow(SQLModel, table=True):
 
 
 class PostRow(SQLModel, table=True):
-    """What a mail says in a forum. Fact: `number`, `published_at` (publication). All else is derived from the mail.
+    """What a mail says in a forum. Fact: `number`, `published_at` (publication; 0: before all digests), `hidden_by` (an import
+    that has not ended). All else is derived from the mail.
 
     `parent` is a msgid, `rule` what decided it; `base` and `is_reply` are those of `thread.forest.Node`; `date` is the effective
     date; `spans` and `attachments` are `parse`'s, as JSON.
@@ -142,6 +143,7 @@ class PostRow(SQLModel, table=True):
         Index(None, "forum_id", "thread_id"),
         Index(None, "forum_id", "number"),
         Index(None, "forum_id", "mail_id"),
+        Index(None, "hidden_by", sqlite_where=text("hidden_by IS NOT NULL"), postgresql_where=text("hidden_by IS NOT NULL")),
         # Only posts without a usable id have a base.
         Index(None, "forum_id", "base", "date", sqlite_where=text("base <> ''"), postgresql_where=text("base <> ''")),
     )
@@ -166,6 +168,7 @@ class PostRow(SQLModel, table=True):
     attachments: str = Field(sa_column=Column(Text, nullable=False))
     number: int | None
     published_at: datetime | None
+    hidden_by: UUID | None = Field(sa_type=Id)
 
 
 class GhostRow(SQLModel, table=True):
@@ -208,6 +211,21 @@ class MoveRow(SQLModel, table=True):
     parent: str | None
     is_undone: bool
     at: datetime
+
+
+class ImportRow(SQLModel, table=True):
+    """Fact: an import, how far it has come, and when it ended. `last` is the SHA-256 of the last piece that was taken."""
+
+    __tablename__ = "import"
+
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    source: str
+    taken: int
+    last: bytes
+    has_numbers: bool
+    started_at: datetime
+    ended_at: datetime | None
 
 
 class JournalRow(SQLModel, table=True):

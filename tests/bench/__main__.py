@@ -1,4 +1,4 @@
-"""`make bench`: all measurements, or those named: accept, threads, digests, memory."""
+"""`make bench`: all measurements, or those named: accept, imports, threads, digests, memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from gateway.house import tame_garbage_collector
-from tests.bench import accept, digests, memory, threads
+from tests.bench import accept, digests, imports, memory, threads
 
 ROOT = Path(__file__).parent.parent.parent
 MAILS = 10_000
@@ -17,11 +17,13 @@ MAILS = 10_000
 
 def main() -> None:
     tame_garbage_collector()  # as `gateway serve` does
-    names = sys.argv[1:] or ["accept", "threads", "digests", "memory"]
+    names = sys.argv[1:] or ["accept", "imports", "threads", "digests", "memory"]
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as scratch:
         folder = Path(scratch)
-        if {"accept", "digests"} & set(names):
+        if {"accept", "imports", "digests"} & set(names):
             corpus = _corpus(folder)
+        if "imports" in names:
+            imports.measure(corpus, folder / "imports")
         if "digests" in names:
             digests.measure(corpus, folder / "digests")
         if "threads" in names:

@@ -11,17 +11,16 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
+from gateway.exchange.folders import read_files
+from gateway.exchange.sources import Source
+from gateway.flow.importing import bring_in, open_import
 from gateway.flow.publish import Due, build_issue, now_period, publish
-from gateway.flow.reading import Reader
-from gateway.flow.receive import Receiver, take_all
 from gateway.mail.address import Address
-from gateway.mail.envelope import Raw
 from gateway.mail.forum import Forum, Member
 from gateway.render.digest import render_issue
 from gateway.render.letter import compose_digest
 from gateway.store.engine import Store
 from gateway.store.roster import add_forum
-from gateway.store.writer import Writer
 
 POSTS = 1_000
 RUNS = 3
@@ -34,10 +33,10 @@ def measure(corpus: Path, scratch: Path) -> None:
     forum = Forum(id=uuid7(), name="bench", domain="example.org", title="Bench")
     add_forum(store, forum)
     now = datetime.now(UTC)
-    receiver = Receiver(store, Writer(store, uuid7), Reader())
     files = sorted((corpus / "eml").rglob("*.eml"))[: POSTS * 11 // 10]
-    take_all(receiver, forum, [(Raw.of(file.read_bytes()), now) for file in files], lambda _raw, _decision: None)
-    receiver.close()
+    source = Source("eml", 0, lambda: read_files(files, corpus, is_delivered=True))
+    run = open_import(store, forum, source, 0, now, uuid7)
+    bring_in(store, forum, source, run, is_news=True, now=now, new_id=uuid7, told=lambda _outcome: None)
     publish(store, forum, now, uuid7)
     member = Member(
         id=uuid7(),

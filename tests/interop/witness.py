@@ -8,9 +8,20 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _MSGID = re.compile(rb"^Message-Id: <([^>]+)>", re.MULTILINE | re.IGNORECASE)
+
+
+@contextmanager
+def _ending(sock: socket.socket) -> Iterator[None]:
+    """Tells the other side that nothing more comes, also when we were cut off ourselves."""
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
 
 
 class Witness:
@@ -52,15 +63,14 @@ class Witness:
                     thread.start()
 
     def _pass_mail(self, client: socket.socket, server: socket.socket, said: bytearray) -> None:
-        with suppress(OSError), client:
+        with client, _ending(server), suppress(OSError):
             while piece := client.recv(65536):
                 said += piece
                 server.sendall(piece)
-            server.shutdown(socket.SHUT_WR)
 
     def _pass_replies(self, server: socket.socket, client: socket.socket, said: bytearray) -> None:
         is_in_data = False
-        with suppress(OSError), server:
+        with server, _ending(client), suppress(OSError):
             while piece := server.recv(65536):
                 # One reply at a time: the client waits for each before it goes on.
                 if is_in_data and piece.startswith(b"250"):
@@ -69,7 +79,6 @@ class Witness:
                 if is_in_data:
                     said.clear()
                 client.sendall(piece)
-            client.shutdown(socket.SHUT_WR)
 
     def _note(self, said: bytes) -> None:
         found = _MSGID.search(said)

@@ -68,6 +68,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ghost_forum_id_thread_id"), ["forum_id", "thread_id"], unique=False)
 
     op.create_table(
+        "import",
+        sa.Column("forum_id", Id(), nullable=False),
+        sa.Column("id", Id(), nullable=False),
+        sa.Column("source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("taken", sa.Integer(), nullable=False),
+        sa.Column("last", sa.LargeBinary(), nullable=False),
+        sa.Column("has_numbers", sa.Boolean(), nullable=False),
+        sa.Column("started_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("ended_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_import")),
+    )
+    op.create_table(
         "issue",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -187,6 +199,7 @@ def upgrade() -> None:
         sa.Column("attachments", sa.Text(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=True),
         sa.Column("published_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("hidden_by", Id(), nullable=True),
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_post")),
         sa.UniqueConstraint("forum_id", "marker", name=op.f("uq_post_forum_id_marker")),
     )
@@ -202,6 +215,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_post_forum_id_msgid"), ["forum_id", "msgid"], unique=False)
         batch_op.create_index(batch_op.f("ix_post_forum_id_number"), ["forum_id", "number"], unique=False)
         batch_op.create_index(batch_op.f("ix_post_forum_id_thread_id"), ["forum_id", "thread_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_post_hidden_by"),
+            ["hidden_by"],
+            unique=False,
+            sqlite_where=sa.text("hidden_by IS NOT NULL"),
+            postgresql_where=sa.text("hidden_by IS NOT NULL"),
+        )
 
     op.create_table(
         "raw",
@@ -243,6 +263,11 @@ def downgrade() -> None:
     op.drop_table("rendering")
     op.drop_table("raw")
     with op.batch_alter_table("post", schema=None) as batch_op:
+        batch_op.drop_index(
+            batch_op.f("ix_post_hidden_by"),
+            sqlite_where=sa.text("hidden_by IS NOT NULL"),
+            postgresql_where=sa.text("hidden_by IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_post_forum_id_thread_id"))
         batch_op.drop_index(batch_op.f("ix_post_forum_id_number"))
         batch_op.drop_index(batch_op.f("ix_post_forum_id_msgid"))
@@ -267,6 +292,7 @@ def downgrade() -> None:
     op.drop_table("letter")
     op.drop_table("journal")
     op.drop_table("issue")
+    op.drop_table("import")
     with op.batch_alter_table("ghost", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ghost_forum_id_thread_id"))
 
