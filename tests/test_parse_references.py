@@ -23,6 +23,7 @@ from gateway.parse.references import clean_id, parse_ancestors, parse_msgid
         (b"In-Reply-To: <p@x> <q@x>\nReferences: <r@x> <q@x>", ("q@x", "r@x")),
         (b"In-Reply-To: <p@x> <q@x>\nReferences: <r@x>", ("p@x", "r@x")),
         (b"In-Reply-To: <p@x> <q@x>", ("p@x",)),
+        (b"In-Reply-To: Your message of Monday <p@x>\nReferences: <r@x> <q@x>", ("q@x", "r@x")),
         (b'In-Reply-To: Message from "A" <p@x> of Monday', ("p@x",)),
         (b"In-Reply-To: Joe <joe@x>'s message <p@x>\nTo: Joe <Joe@x>", ("p@x",)),
         # Rubbish is none.

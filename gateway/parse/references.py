@@ -4,8 +4,9 @@ In: raw header fields. Out: msgids without brackets, ancestors nearest first.
 
 1. In-Reply-To names the parent when it is one well-formed id: exactly one, with nothing around it but blanks and
    comments. A bare `id@host`, alone in the field, counts as one, unless the mail itself is addressed to it or comes from it.
-2. When In-Reply-To is doubtful (several ids, other words around them), the parent is the last good Reference if it is
-   among them, else the first of them; the others are not ancestors. An address of this very mail is no id then.
+2. When In-Reply-To is doubtful, the others that it names are not ancestors, and an address of this very mail is no id. With
+   other words around, the parent is the last good Reference. Of several ids it is that Reference too if it is among them.
+   Else, or without References, it is the first of them.
 3. References follow, from last to first. Each id once, and never the mail's own.
 
 The first In-Reply-To and the first References field count; of References the last 1,000 ids are read; the nearest 20
@@ -94,12 +95,12 @@ def _answered(header: Header, value: bytes, references: list[str]) -> str:
         bare = _BARE.match(value)
         return clean_id(value) if bare and value.lower() not in _own_addresses(header) else ""
     found = parse_ids(value, IDS_MAX)
-    is_alone = len(found) == 1 and not _BRACKETED.sub(b"", value).strip(b" \t\r\n<>")
-    if is_alone:
+    has_words = bool(_BRACKETED.sub(b"", value).strip(b" \t\r\n<>"))
+    if len(found) == 1 and not has_words:
         return found[0]
     own = _own_addresses(header)
     doubtful = [candidate for candidate in found if candidate.lower().encode() not in own]
-    if references and (references[0] in doubtful or not doubtful):
+    if references and (has_words or references[0] in doubtful or not doubtful):
         return references[0]
     return doubtful[0] if doubtful else ""
 
