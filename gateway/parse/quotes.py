@@ -24,6 +24,7 @@ _LIST_FOOTER_LINES = 12
 _ENDS = (":", "：", ">", "-", "*", ")", "г.", "uhr:")
 # A year, a date with signs, or a time of day.
 _WHEN = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}[:.h]\d\d\b|\d年|\d月")
+_DIGIT = re.compile(r"[0-9]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _DATE_FIRST = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2} ")
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+-]\d\d:\d\d ")
@@ -88,7 +89,7 @@ def _is_quote_below(lines: Sequence[str], index: int) -> bool:
 
 def _is_attribution(joined: str, *, is_quote_below: bool) -> bool:
     folded = joined.casefold()
-    has_when = _WHEN.search(joined) is not None
+    has_when = _DIGIT.search(joined) is not None and _WHEN.search(joined) is not None
     has_address = "@" in joined
     end = joined.rstrip("* ")
     if end.endswith((":", "：", "---")):
