@@ -16,6 +16,7 @@ from random import Random
 
 import pytest
 
+from gateway.exchange.archives import read_mbox
 from gateway.mail.message import Message
 from gateway.parse.message import parse_message
 from gateway.store.keep import node_of
@@ -103,8 +104,10 @@ SCRAPS = (
 def seeds() -> list[bytes]:
     """Mails to begin with: ours, and those of the corpora where they are."""
     corpora = Path(os.environ.get("GATEWAY_CORPORA", ROOT.parent / "shared" / "corpora"))
-    files = [*(ROOT / "tests" / "mails").rglob("*.eml"), *corpora.glob("[cde]/**/*.eml"), *corpora.glob("[cde]/**/*.msg")]
-    return [data for path in sorted(files) if len(data := path.read_bytes()) <= LARGEST]
+    files = [path for top in (ROOT / "tests" / "mails", *corpora.glob("[cde]")) for path in top.rglob("*") if path.is_file()]
+    mails = [path for path in sorted(files) if path.suffix not in (".gz", ".json", ".md", ".tsv", ".xml")]
+    boxes = [piece.raw or b"" for path in sorted(corpora.glob("e/**/*.mbox*")) for piece in read_mbox(path)]
+    return [data for data in (*map(Path.read_bytes, mails), *boxes) if 0 < len(data) <= LARGEST]
 
 
 def mutant(seeds: list[bytes], number: int) -> bytes:
