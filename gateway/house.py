@@ -33,7 +33,7 @@ from gateway.send.relay import Relay, RelayCourier
 from gateway.settings import BadSettings, Settings
 from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
 from gateway.store.engine import Store
-from gateway.store.remote import RemoteWriter, keep_for
+from gateway.store.remote import RemoteWriter, at_once, keep_for
 from gateway.store.roster import list_forums
 from gateway.store.writer import Writer
 
@@ -270,10 +270,13 @@ async def _listen(house: House, ready: Callable[[FrontDoor], None], writer: Remo
         loop.add_signal_handler(number, stopped.set)
     if writer is not None:
         loop.add_reader(writer.socket, _pass_answers, loop, writer, stopped)
+        writer.later = loop.call_soon_threadsafe
     ready(front)
     await stopped.wait()
     log.info("draining")
     await front.drain()
+    if writer is not None:
+        writer.later = at_once
 
 
 def _pass_answers(loop: asyncio.AbstractEventLoop, writer: RemoteWriter, stopped: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message as Compat32Message
+from functools import lru_cache
 from typing import Final
 
 from gateway.mail.address import Address, parse_address
@@ -21,6 +22,7 @@ from gateway.parse.text import clean_line
 from gateway.parse.words import decode_words
 
 FIRST_YEAR: Final = 1990
+_KNOWN_MAX: Final = 200
 
 _PLAIN_FROM = re.compile(
     rb'[ \t]*(?:"([^"\\\n]{0,200})"|([^"<>(),:;@\[\]\\\n]{0,400}))[ \t]*'
@@ -46,7 +48,8 @@ class Origin:
 def parse_origin(header: Header, *, is_plain_only: bool = False) -> Origin:
     """From and Date of a mail; never raises. `is_plain_only` leaves what is not plain unread."""
     author, date = header.first(b"from", STRUCTURED_MAX), header.first(b"date", STRUCTURED_MAX)
-    who = read_plain_from(author)
+    # People write more than once.
+    who = _known_from(author) if len(author) <= _KNOWN_MAX else read_plain_from(author)
     when = read_plain_date(date)
     has_failed = False
     if not is_plain_only and ((author and who is None) or (date and when is None)):
@@ -74,6 +77,9 @@ def read_plain_from(value: bytes) -> tuple[str, Address | None] | None:
     except ValueError:
         return None
     return decode_words(quoted if quoted is not None else words), address
+
+
+_known_from = lru_cache(maxsize=4096)(read_plain_from)
 
 
 def read_plain_date(value: bytes) -> datetime | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from gateway.mail.address import DOMAIN_MAX, LOCAL_MAX, Address
 from gateway.smtp.replies import Event
@@ -53,6 +54,7 @@ class Parameters:
 NO_PARAMETERS = Parameters()
 
 
+@lru_cache(maxsize=1024)  # a client names the same few again and again; an argument is at most a line long
 def parse_path(argument: bytes, keyword: Keyword, home: str) -> Path | Event:
     """The path in `argument`; a bare `postmaster` recipient is completed with `home` (RFC 5321 section 4.5.1)."""
     match = keyword.value.match(argument)

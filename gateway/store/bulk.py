@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Column, Connection, Table, insert
 from sqlmodel import SQLModel
+
+from gateway.store.tables import Id
 
 IN_MAX = 512
 
@@ -34,6 +37,17 @@ class _Insert(NamedTuple):
     statement: str
     is_positional: bool
     columns: list[tuple[str, _Convert]]
+
+
+def _converter(column: Column[Any], connection: Connection) -> _Convert:
+    if isinstance(column.type, Id) and connection.dialect.name == "sqlite":
+        # A dozen ids a mail: SQLAlchemy's way to the same bytes is three calls each.
+        return _bytes_of
+    return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+
+
+def _bytes_of(value: UUID | None) -> bytes | None:
+    return value.bytes if value is not None else None
 
 
 class Bulk:
@@ -60,7 +74,7 @@ class Bulk:
     def _make(self, connection: Connection) -> _Insert:
         dialect = connection.dialect
         compiled = insert(self._table).compile(dialect=dialect)
-        columns = [(column.name, column.type.dialect_impl(dialect).bind_processor(dialect)) for column in self._table.c]
+        columns = [(column.name, _converter(column, connection)) for column in self._table.c]
         made = self._made[dialect.name] = _Insert(str(compiled), bool(compiled.positional), columns)
         return made
 

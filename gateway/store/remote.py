@@ -13,9 +13,7 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
@@ -30,7 +28,7 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.store.engine import Store
 from gateway.store.keep import Incoming
-from gateway.store.writer import FEW, GATHER, UNITS_MAX, Unit, keep_each, prepared
+from gateway.store.writer import UNITS_MAX, Unit, keep_each, prepared
 
 _LENGTH = struct.Struct(">I")
 _READ = 1 << 20
@@ -56,10 +54,11 @@ class _Frames:
         left = memoryview(_LENGTH.pack(len(data)) + data)
         with self._lock:
             while left:
-                # An event loop that waits for a socket makes it one that does not block.
-                self._writable.poll()
-                with suppress(BlockingIOError):
+                try:
                     left = left[self.socket.send(left) :]
+                except BlockingIOError:
+                    # An event loop that waits for a socket makes it one that does not block.
+                    self._writable.poll()
 
     def receive(self) -> list[Any] | None:
         """The values that have come as a whole, without waiting; None when the other side has ended."""
@@ -85,16 +84,24 @@ class _Frames:
         del self._buffer[:at]
 
 
+def at_once(flush: Callable[[], None]) -> None:
+    """Puts nothing off."""
+    flush()
+
+
 class RemoteWriter:
     """The writer of a receiving process: reads and judges at once, and has another process keep.
 
-    `submit` may be called from any thread; `receive` whenever `socket` is readable, always from the same one.
+    `later` may put off what it is given for a moment, so that several mails go in one piece. `submit` may be called from any
+    thread; `receive` whenever `socket` is readable, always from the same one.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
+        self.later: Callable[[Callable[[], None]], object] = at_once
         self._frames = _Frames(sock)
         self._waiting: dict[int, Unit] = {}
+        self._ready: list[tuple[int, list[Flat]]] = []
         self._last = 0
         self._lock = threading.Lock()
 
@@ -106,15 +113,23 @@ class RemoteWriter:
         if not items:
             unit.answer.set_result(unit.finish([]))
             return
+        flats = [flat(item) for item in items]
         with self._lock:
             self._last += 1
-            number = self._last
-        self._waiting[number] = unit
+            self._waiting[self._last] = unit
+            self._ready.append((self._last, flats))
+            is_first = len(self._ready) == 1
+        if is_first:
+            self.later(self._flush)
+
+    def _flush(self) -> None:
+        with self._lock:
+            ready, self._ready = self._ready, []
         try:
-            self._frames.send((number, [flat(item) for item in items]))
+            self._frames.send(ready)
         except OSError as error:
-            del self._waiting[number]
-            unit.answer.set_exception(error)
+            for number, _ in ready:
+                self._waiting.pop(number).answer.set_exception(error)
 
     def receive(self) -> bool:
         """Passes answers on; False when there will be no more."""
@@ -146,8 +161,6 @@ def keep_for(store: Store, sockets: Iterable[socket.socket], new_id: Callable[[]
             units = _gather(selector)
             if units:
                 _keep(store, units, new_id)
-            if len(units) > FEW:
-                time.sleep(GATHER)
 
 
 def _gather(selector: DefaultSelector) -> list[tuple[_Frames, int, list[Incoming]]]:
@@ -163,7 +176,7 @@ def _gather(selector: DefaultSelector) -> list[tuple[_Frames, int, list[Incoming
                 selector.unregister(key.fileobj)
                 key.data.socket.close()
                 continue
-            units += [(key.data, number, [from_flat(flat) for flat in items]) for number, items in received]
+            units += [(key.data, number, [from_flat(flat) for flat in items]) for frame in received for number, items in frame]
     return units
 
 

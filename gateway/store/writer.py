@@ -11,7 +11,6 @@ each other at every system call, which cost more than reading did.
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -25,9 +24,6 @@ from gateway.store.keep import Incoming, keep
 BYTES_MAX = 32 << 20
 UNITS_MAX = 256
 SMALL = 1 << 20
-# After a commit of more than FEW units the next one waits this long, in seconds.
-FEW = 2
-GATHER = 0.005
 
 
 class Unit(Protocol):
@@ -86,9 +82,6 @@ class Writer:
             if not units:
                 return
             self._keep(units)
-            if len(units) > FEW:
-                # Mail is coming in faster than we keep it: let some more gather, since a commit costs as much as ten mails.
-                time.sleep(GATHER)
 
     def _take(self) -> list[Unit]:
         """All small units that fit, or one large one, in turn: nobody waits for more than one large mail."""
