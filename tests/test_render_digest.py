@@ -20,10 +20,11 @@ import gateway.render
 from gateway.digest.issue import Entry, Issue, ThreadPart
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Span, SpanKind
+from gateway.render.blocks import split_blocks
 from gateway.render.digest import Rendering, render_issue, render_thread_text
 from gateway.render.plain import WIDTH
 from gateway.render.rows import LEVEL_MAX, Levels
-from gateway.render.wrap import columns, wrap
+from gateway.render.wrap import columns, set_lines, wrap
 
 GOLDEN = Path(__file__).parent / "golden"
 LONDON = ZoneInfo("Europe/London")
@@ -291,3 +292,59 @@ def test_only_one_module_calls_text_safe() -> None:
     assert calls == {"markup.py"}
     templates = folder.parent.parent / "templates"
     assert not any(re.search(r"\|\s*safe\b|autoescape", path.read_text()) for path in templates.iterdir())
+
+
+CARRIED = [
+    # What is too long by begins the next line when that goes on with the sentence.
+    (
+        ["a line of words that is a little too long for this margin", "and goes on here"],
+        ["a line of words that is a little too long for this", "margin and goes on here"],
+    ),
+    # Items of a list hang, and keep to themselves.
+    (
+        ["- an item of words that is a little too long for this", "- another"],
+        ["- an item of words that is a little too long for", "  this", "- another"],
+    ),
+    (
+        ["  12) an item of words that is a little too long for it", "and goes on at the margin"],
+        ["  12) an item of words that is a little too long", "      for it and goes on at the margin"],
+    ),
+    # Verse, code and tables keep their lines.
+    (["x" * 30 + " " + "y" * 30, "short"], ["x" * 30, "y" * 30 + " short"]),
+    (
+        ["short", "a line of words that is a little too long for this one"],
+        ["short", "a line of words that is a little too long for this", "one"],
+    ),
+    (
+        ["call(with, some, arguments, that, are, many, to, say);", "next();"],
+        ["call(with, some, arguments, that, are, many, to,", "say);", "next();"],
+    ),
+    (
+        ["a column          another one          and the third of them", "b    c"],
+        ["a column          another one          and the", "third of them", "b    c"],
+    ),
+    (
+        ["This sentence is complete, at the end of its own line.", "Another."],
+        ["This sentence is complete, at the end of its own", "line.", "Another."],
+    ),
+]
+
+
+@pytest.mark.parametrize(("lines", "shown"), CARRIED)
+def test_long_lines_do_not_look_like_a_comb(lines: list[str], shown: list[str]) -> None:
+    assert set_lines(lines, 50, may_flow=False) == shown
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "are_prose"),
+    [
+        (f"2. {'word ' * 12}\n{'word ' * 12}\nend", [True]),
+        (f"- {'word ' * 12}\n  {'word ' * 12}\n  end", [True]),
+        (f"- {'word ' * 12}\n- {'word ' * 12}", [False]),
+        (f"[...]\n{'word ' * 12}\nend", [True, True]),
+        (f"{'word ' * 12}\nend\n<...>\n{'word ' * 12}\nend", [True, True, True]),
+        ("|a|b|\n|c|d|", [False]),
+    ],
+)
+def test_what_is_prose(paragraph: str, are_prose: list[bool]) -> None:
+    assert [block.is_prose for block in split_blocks([Span(SpanKind.TEXT, paragraph)])] == are_prose

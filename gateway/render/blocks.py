@@ -8,7 +8,7 @@ lines were broken by a mail program: it may flow again. Verse, lists, tables and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gateway.mail.message import Span, SpanKind
@@ -22,6 +22,9 @@ _HIDDEN = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 # a pair, which no encoding takes.
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
 _PARAGRAPH = re.compile(r"\n{2,}")
+_GAP = re.compile(r"(?:\[(?:\.{2,4}|…|snip)\]|<(?:\.{2,4}|…|snip)>|\.{2,4}|…|\(\.{2,4}\))[ \t]*\Z", re.IGNORECASE)
+_GAP_STARTS = frozenset("[<.…(")
+_ITEM = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3}(?=\S)")
 _KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789")
 
 
@@ -41,8 +44,8 @@ def split_blocks(spans: Iterable[Span]) -> list[Block]:
             continue
         depth = min(max(span.depth, 1), QUOTE_MAX) if span.kind is SpanKind.QUOTE else 0
         for paragraph in _paragraphs(span.text):
-            lines = paragraph.split("\n")
-            blocks.append(Block(depth, _is_prose(lines), lines))
+            for lines in _parts(paragraph.split("\n")):
+                blocks.append(Block(depth, _is_prose(lines), lines))
     return blocks
 
 
@@ -71,7 +74,22 @@ def _paragraphs(text: str) -> list[str]:
     return _PARAGRAPH.split(text) if "\n\n" in text else [text]
 
 
+def _parts(lines: list[str]) -> Iterator[list[str]]:
+    """A paragraph in one piece, or without the lines that say that something was left out, which are parts of their own."""
+    start = 0
+    for place, line in enumerate(lines):
+        if line[:1] in _GAP_STARTS and _GAP.match(line):
+            yield from (part for part in (lines[start:place], [line]) if part)
+            start = place + 1
+    if start < len(lines):
+        yield lines[start:]
+
+
 def _is_prose(lines: list[str]) -> bool:
     if len(lines) == 1:
         return not lines[0].startswith(" ")
+    if item := _ITEM.match(lines[0]):
+        # One item of a list, with its other lines under its first word or at the margin.
+        size = item.end() if lines[1].startswith(" ") else 0
+        lines = [lines[0][item.end() :], *(line[size:] if line[:size].isspace() else line for line in lines[1:])]
     return min(map(len, lines[:-1])) >= PROSE_MIN and _KEEPS_LINES.isdisjoint([line[:1] for line in lines])

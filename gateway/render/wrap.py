@@ -7,6 +7,7 @@ touched. East Asian wide characters (Unicode TR 11) take two columns and may be 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
@@ -14,6 +15,11 @@ _WIDE = re.compile(
     "[\u1100-\u115f\u231a-\u23ff\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
     "\U0001f000-\U0001faff\U00020000-\U0003fffd]"
 )
+GOES_ON_MIN = 45
+_CODE = ("{", "}", ";", "\\", ");", "*/")
+# Where the text of a line begins: behind its margin and the mark of a list.
+_ITEM = re.compile(r" *(?:(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3})?(?=\S)")
+_MARK = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) ")
 _LINK = re.compile(r"(?:https?|ftp|mailto|news|file):|www\.", re.IGNORECASE)
 
 
@@ -38,7 +44,51 @@ def set_lines(lines: list[str], width: int, *, may_flow: bool) -> list[str]:
     if may_flow:
         text = " ".join(" ".join(lines).split())
         return _wrap_wide(text, width) if is_wide else _wrap_narrow(text, width)
-    return [piece for line in lines for piece in (wrap(line, width) if columns(line) > width else [line])]
+    if is_wide:
+        return [piece for line in lines for piece in (wrap(line, width) if columns(line) > width else [line])]
+    return list(_carried(lines, width))
+
+
+def _carried(lines: list[str], width: int) -> Iterator[str]:
+    """Lines that keep their order; what one is too long by begins the next, when that goes on with its sentence."""
+    rest = ""
+    hang = 0
+    for index, line in enumerate(lines):
+        if rest and index and _goes_on(lines[index - 1], line):
+            line = f"{rest} {line.lstrip()}"
+        else:
+            if rest:
+                yield rest
+            start = _ITEM.match(line)
+            hang = min(start.end(), width // 4) if start else 0
+        rest = ""
+        if columns(line) <= width:
+            yield line
+            continue
+        first, *more = wrap(line, width) or [""]
+        yield first
+        if more:
+            *full, rest = wrap(" ".join(more), width - hang)
+            yield from (" " * hang + piece for piece in full)
+            rest = " " * hang + rest
+    if rest:
+        yield rest
+
+
+def _goes_on(line: str, following: str) -> bool:
+    """Whether `following` is more of the sentence of `line`, which a mail program broke there."""
+    text = following.lstrip()
+    if (
+        len(line) < GOES_ON_MIN
+        or not (text[:1].isalnum() or text[:1] in "(`'\"")
+        or _MARK.match(text)
+        or "  " in text
+        or line.endswith(_CODE)
+    ):
+        return False
+    if text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ")):
+        return False
+    return not (text[:1].isupper() and line.endswith((".", ":", ";", "!", "?")))
 
 
 def wrap(text: str, width: int) -> list[str]:
