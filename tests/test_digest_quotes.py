@@ -36,6 +36,16 @@ def test_a_quote_below_the_answer_goes() -> None:
     assert shown(f"Yes.\n\nOn 2 Feb 2026, Ann <ann@example.org> wrote:\n{marked(PARENT)}") == "Yes."
 
 
+def test_a_whole_parent_that_a_program_changed_a_little_is_known() -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    changed = words.replace("word30", "word^30")
+    assert (
+        shown(f"Ann wrote:\n> {changed}\n>\n> {words[::-1]}\n> end\n\nYes.", [quotable(f"{words}\n\n{words[::-1]}\nend")])
+        == "Yes."
+    )
+    assert "word1 " in shown(f"Ann wrote:\n> {words}\n> a\n> b\n\nYes.", [quotable(words[::-1])])
+
+
 def test_the_whole_parent_above_the_answer_is_what_stands_above() -> None:
     assert shown(f"On 2 Feb 2026, Ann wrote:\n{marked(PARENT)}\n\nYes.") == "Yes."
 

@@ -36,6 +36,11 @@ TITLES = [
     ("Re: ", "", False, ""),
     ("Reminder: tea", ARTICLE, True, "Reminder: tea"),
     ("Re: a ghost's child", None, False, "Re: a ghost's child"),
+    # A list puts its tag before the prefix.
+    ("[list] Re: Trial by wombat", f"[list] {ARTICLE}", False, "Re: [list] Trial by wombat"),
+    ("[list] Re: Hop off", "[list] Re: Hop off", False, "Re: [list] Hop off"),
+    ("[list] AW: Hop off", "Trial", False, "AW: [list] Hop off"),
+    ("[list] Hop off", "Trial", False, "[list] Hop off"),
 ]
 
 
@@ -64,6 +69,7 @@ def test_an_article_keeps_its_subject() -> None:
 )
 def test_the_tag_of_the_forum_goes(subject: str, bare: str) -> None:
     assert without_tag(subject, "town") == bare
+    assert without_tag(subject.replace("[town]", "[list]"), "town", "list") == bare.replace("[town]", "[list]")
 
 
 @pytest.mark.parametrize(

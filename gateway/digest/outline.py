@@ -35,10 +35,10 @@ class Telling:
 
 
 def outline_part(
-    places: Sequence[Place], tellings: Mapping[str, Telling], tag: str, new: Collection[str] | None = None
+    places: Sequence[Place], tellings: Mapping[str, Telling], tags: Sequence[str], new: Collection[str] | None = None
 ) -> ThreadPart:
-    """One thread of an issue. `tellings` and `new` go by row id; `new` None tells the whole thread."""
-    subjects = [without_tag(tellings[p.row.id].subject, tag) if p.row.id in tellings else None for p in places]
+    """One thread of an issue. `tags` are left out of titles; `tellings` and `new` go by row id; `new` None tells all."""
+    subjects = [without_tag(tellings[p.row.id].subject, *tags) if p.row.id in tellings else None for p in places]
     shown = _shown(places, new)
     posts = _Quotables(places, tellings)
     entries = [_entry(index, places, subjects, tellings, new, posts) for index in shown]

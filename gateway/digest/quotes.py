@@ -19,6 +19,9 @@ from gateway.parse.quotes import attribution_at
 # A quote of so much of a post, or of so many lines, is no selection: it is the post.
 WHOLE: Final = 0.8
 LINES_MAX: Final = 8
+# A quote that was changed a little is compared in pieces of so many characters; of a short one nothing is assumed.
+PIECE: Final = 30
+PIECES_MIN, PIECES_MAX = 6, 200
 _HEAD, _TAIL = 4, 2
 # So many characters of a post in an unmarked end are no coincidence.
 UNMARKED_MIN: Final = 60
@@ -87,13 +90,21 @@ def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
     if not quoted:
         # Nothing but who said what older posts say.
         return
-    source = next((post for post in above if quoted in post.text), None)
+    source = next((post for post in above if quoted in post.text), None) or next(
+        (post for post in above if _is_mostly_of(quoted, post.text)), None
+    )
     if source is not None and (len(quoted) >= WHOLE * len(source.text) and len(lines) > 2):
         if source is not above[0]:
             yield Span(SpanKind.QUOTE, source.pointer, 1)
         return
     who = "" if source is not None and source is above[0] else source.pointer if source is not None else _attribution(run)
     yield Span(SpanKind.QUOTE, "\n".join([*filter(None, [who]), *_shortened(lines)]), 1)
+
+
+def _is_mostly_of(quoted: str, text: str) -> bool:
+    """Whether most pieces of a long quote stand in `text`: programs change a sign here and there ("10th" to "10^th")."""
+    pieces = [quoted[at : at + PIECE] for at in range(0, min(len(quoted), PIECES_MAX * PIECE), PIECE)]
+    return len(pieces) >= PIECES_MIN and sum(piece in text for piece in pieces) >= WHOLE * len(pieces)
 
 
 def _without_attributions(lines: list[str]) -> list[str]:

@@ -49,7 +49,7 @@ def _part(
 ) -> ThreadPart:
     tellings = {post.id.hex: _telling(post, texts.get(post.id), members) for post in posts}
     places = weave([*(post.row for post in posts), *ghosts])
-    return outline_part(places, tellings, forum.name, None if new is None else {id.hex for id in new})
+    return outline_part(places, tellings, forum.tags, None if new is None else {id.hex for id in new})
 
 
 def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member]) -> Telling:

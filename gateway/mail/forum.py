@@ -34,6 +34,11 @@ class Forum:
         """RFC 2919, without angle brackets."""
         return f"{self.name}.{self.domain}"
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What may stand in brackets in a Subject: our own name, and the names of the lists that are mirrored."""
+        return (self.name, *(mirror.partition(".")[0] for mirror in self.mirrors))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:

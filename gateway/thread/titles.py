@@ -27,12 +27,13 @@ def split_prefixes(subject: str) -> tuple[str, str]:
     return subject[:at].strip(), subject[at:].strip()
 
 
-def without_tag(subject: str, tag: str) -> str:
-    """`subject` without the forum's tag "[name]", wherever it stands among the prefixes."""
-    mark = f"[{tag}]".casefold()
+def without_tag(subject: str, *tags: str) -> str:
+    """`subject` without the tags ("[name]") of the forum and of lists that it mirrors, wherever they stand among the prefixes."""
+    marks = [f"[{tag}]".casefold() for tag in tags]
     prefix, base = split_prefixes(subject)
     for _ in range(_LIMIT):
-        if not base.casefold().startswith(mark):
+        mark = next((mark for mark in marks if base.casefold().startswith(mark)), "")
+        if not mark:
             break
         more, base = split_prefixes(base[len(mark) :])
         prefix = " ".join(part for part in (prefix, more) if part)
@@ -41,7 +42,16 @@ def without_tag(subject: str, tag: str) -> str:
 
 def base_subject(subject: str) -> str:
     """What two Subjects share: no prefixes, blanks folded, case folded."""
-    return " ".join(split_prefixes(subject)[1].split()).casefold()
+    return " ".join(split_prefixes(_prefixes_first(subject))[1].split()).casefold()
+
+
+def _prefixes_first(subject: str) -> str:
+    """`subject` with the prefixes that stand behind a list's tag in front of it: lists put theirs before "Re:"."""
+    tag = _TAG.match(subject)
+    if not tag:
+        return subject
+    prefix, rest = split_prefixes(subject[tag.end() :])
+    return f"{prefix} {tag.group().strip()} {rest}" if prefix and rest else subject
 
 
 def subject_key(subject: str) -> tuple[str, bool]:
@@ -67,9 +77,9 @@ def display_title(subject: str, *, parent: str | None, article: str | None, is_t
 
     `parent` and `article` are None when nobody has them (a ghost). An article keeps its Subject as written.
     """
-    prefix, base = split_prefixes(subject)
     if article is None and parent is None:
         return subject
+    prefix, base = split_prefixes(_prefixes_first(subject))
     mine = base_subject(subject)
     if is_top_level and article is not None and mine == base_subject(article):
         return ""

@@ -113,7 +113,7 @@ def measure_weave() -> None:
     found: list[tuple[float, float]] = []
     for _ in range(RUNS):
         begun = time.process_time()
-        part = outline_part(weave(rows), tellings, "bench")
+        part = outline_part(weave(rows), tellings, ("bench",))
         woven = time.process_time()
         issue = Issue(forum=forum, number=1, since=START, until=START + timedelta(days=9), threads=(part,))
         rendering = render_issue(issue, zone=ZoneInfo("Europe/Paris"))
