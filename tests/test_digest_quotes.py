@@ -36,6 +36,11 @@ def test_a_quote_below_the_answer_goes() -> None:
     assert shown(f"Yes.\n\nOn 2 Feb 2026, Ann <ann@example.org> wrote:\n{marked(PARENT)}") == "Yes."
 
 
+def test_a_list_footer_in_a_quote_is_no_part_of_it() -> None:
+    footer = f"{'_' * 47}\nTown mailing list -- town@example.org\nTo unsubscribe send an email to x@y"
+    assert shown(f"On 2 Feb 2026, Ann wrote:\n{marked(PARENT)}\n{marked(footer)}\n\nYes.") == "Yes."
+
+
 def test_a_whole_parent_that_a_program_changed_a_little_is_known() -> None:
     words = " ".join(f"word{number}" for number in range(60))
     changed = words.replace("word30", "word^30")

@@ -213,7 +213,7 @@ def test_ten_thousand_levels() -> None:
 
 
 def test_prose_flows_and_verse_does_not() -> None:
-    prose = "\n".join(["A line that a mail program broke near the seventieth column or so, it"] * 3)
+    prose = "\n".join(f"{word} line that a mail program broke near the seventieth column or so" for word in ("A", "Some", "Her"))
     html = render(issue_of(comment("1", spans=text(prose)), comment("2", spans=text("But I would not\nengage the wombat")))).html
     assert "But I would not<br>" in html
     assert (
@@ -328,6 +328,10 @@ CARRIED = [
         ["This sentence is complete, at the end of its own", "line.", "Another."],
     ),
 ]
+
+
+def test_blank_lines_of_blanks_are_no_paragraph() -> None:
+    assert [block.lines for block in split_blocks([Span(SpanKind.TEXT, "Hi\n\n \n\xa0\n\nMike\n\n \n")])] == [["Hi"], ["Mike"]]
 
 
 @pytest.mark.parametrize(("lines", "shown"), CARRIED)

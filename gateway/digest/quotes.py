@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Final
 
 from gateway.mail.message import Span, SpanKind
-from gateway.parse.quotes import attribution_at
+from gateway.parse.quotes import attribution_at, list_footer_at
 
 # A quote of so much of a post, or of so many lines, is no selection: it is the post.
 WHOLE: Final = 0.8
@@ -108,9 +108,9 @@ def _is_mostly_of(quoted: str, text: str) -> bool:
 
 
 def _without_attributions(lines: list[str]) -> list[str]:
-    """Lines of a quote without those that announced the older quotes inside it."""
-    kept = list(lines)
-    for index in range(len(lines) - 1, -1, -1):
+    """Lines of a quote without those that announced the older quotes inside it, and without a list's footer at its end."""
+    kept = lines[: list_footer_at(lines)]
+    for index in range(len(kept) - 1, -1, -1):
         if lines[index].endswith(":") and (count := attribution_at(lines, index)):
             del kept[index - count + 1 : index + 1]
     return "\n".join(kept).strip("\n").split("\n")

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from os.path import commonprefix
 from typing import NamedTuple
 
 from gateway.mail.message import Span, SpanKind
 
 # A program breaks lines near column 72; a poet, a list and a table break them sooner.
-PROSE_MIN = 45
+PROSE_MIN, PROSE_MAX = 45, 100
+# Lines that all begin with the same characters were not broken, they are a log.
+ALIKE = 5
 QUOTE_MAX = 5
 _HIDDEN = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 
@@ -25,7 +28,7 @@ _PARAGRAPH = re.compile(r"\n{2,}")
 _GAP = re.compile(r"(?:\[(?:\.{2,4}|…|snip)\]|<(?:\.{2,4}|…|snip)>|\.{2,4}|…|\(\.{2,4}\))[ \t]*\Z", re.IGNORECASE)
 _GAP_STARTS = frozenset("[<.…(")
 _ITEM = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3}(?=\S)")
-_KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789")
+_KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789[]<{}$%/\\@&;")
 
 
 class Block(NamedTuple):
@@ -71,7 +74,7 @@ def _paragraphs(text: str) -> list[str]:
         text = "\n".join(map(str.rstrip, text.split("\n")))
     if not text or text.isspace():
         return []
-    return _PARAGRAPH.split(text) if "\n\n" in text else [text]
+    return [part for part in _PARAGRAPH.split(text) if part and not part.isspace()] if "\n\n" in text else [text]
 
 
 def _parts(lines: list[str]) -> Iterator[list[str]]:
@@ -92,4 +95,7 @@ def _is_prose(lines: list[str]) -> bool:
         # One item of a list, with its other lines under its first word or at the margin.
         size = item.end() if lines[1].startswith(" ") else 0
         lines = [lines[0][item.end() :], *(line[size:] if line[:size].isspace() else line for line in lines[1:])]
-    return min(map(len, lines[:-1])) >= PROSE_MIN and _KEEPS_LINES.isdisjoint([line[:1] for line in lines])
+    sizes = [len(line) for line in lines]
+    if max(sizes) > PROSE_MAX or len(commonprefix(lines)) >= (ALIKE if len(lines) > 2 else 2 * ALIKE):  # noqa: RUF071
+        return False
+    return min(sizes[:-1]) >= PROSE_MIN and _KEEPS_LINES.isdisjoint([line[:1] for line in lines])

@@ -15,10 +15,12 @@ _WIDE = re.compile(
     "[\u1100-\u115f\u231a-\u23ff\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
     "\U0001f000-\U0001faff\U00020000-\U0003fffd]"
 )
-GOES_ON_MIN = 45
+# A mail program breaks lines between these columns; what is longer is a line of its own.
+GOES_ON_MIN, GOES_ON_MAX = 45, 100
 _CODE = ("{", "}", ";", "\\", ");", "*/")
 # Where the text of a line begins: behind its margin and the mark of a list.
 _ITEM = re.compile(r" *(?:(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3})?(?=\S)")
+_TABULAR = re.compile(r"[^.!?:]  ")
 _MARK = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) ")
 _LINK = re.compile(r"(?:https?|ftp|mailto|news|file):|www\.", re.IGNORECASE)
 
@@ -78,15 +80,11 @@ def _carried(lines: list[str], width: int) -> Iterator[str]:
 def _goes_on(line: str, following: str) -> bool:
     """Whether `following` is more of the sentence of `line`, which a mail program broke there."""
     text = following.lstrip()
-    if (
-        len(line) < GOES_ON_MIN
-        or not (text[:1].isalnum() or text[:1] in "(`'\"")
-        or _MARK.match(text)
-        or "  " in text
-        or line.endswith(_CODE)
-    ):
+    if not GOES_ON_MIN <= len(line) <= GOES_ON_MAX or not (text[:1].isalnum() or text[:1] in "(`'\""):
         return False
-    if text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ")):
+    if _MARK.match(text) or _TABULAR.search(text) or text[:4] == line.lstrip()[:4]:
+        return False
+    if line.endswith(_CODE) or text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ")):
         return False
     return not (text[:1].isupper() and line.endswith((".", ":", ";", "!", "?")))
 
