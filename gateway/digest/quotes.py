@@ -21,6 +21,7 @@ WHOLE: Final = 0.8
 LINES_MAX: Final = 8
 # A quote that was changed a little is compared in pieces of so many characters; of a short one nothing is assumed.
 PIECE: Final = 30
+MOST: Final = 0.7
 PIECES_MIN, PIECES_MAX = 6, 200
 _HEAD, _TAIL = 4, 2
 # So many characters of a post in an unmarked end are no coincidence.
@@ -104,7 +105,7 @@ def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
 def _is_mostly_of(quoted: str, text: str) -> bool:
     """Whether most pieces of a long quote stand in `text`: programs change a sign here and there ("10th" to "10^th")."""
     pieces = [quoted[at : at + PIECE] for at in range(0, min(len(quoted), PIECES_MAX * PIECE), PIECE)]
-    return len(pieces) >= PIECES_MIN and sum(piece in text for piece in pieces) >= WHOLE * len(pieces)
+    return len(pieces) >= PIECES_MIN and sum(piece in text for piece in pieces) >= MOST * len(pieces)
 
 
 def _without_attributions(lines: list[str]) -> list[str]:
