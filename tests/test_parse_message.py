@@ -232,3 +232,10 @@ def test_an_unread_message_still_says_what_decides(tmp_path: Path) -> None:
     assert (message.defects, message.msgid) == (("why",), "auto@example.org")
     assert message.content_hash == hashlib.sha256(data).digest()
     assert (message.auto_submitted, message.received_count, message.spans) == ("auto-replied", 2, ())
+
+
+def test_an_author_in_the_text_archive_of_a_list() -> None:
+    message = read("from-of-pipermail")
+    assert (message.author_name, str(message.author_address)) == ("Ann Lée", "ann.lee@example.org")
+    assert message.date == datetime(2026, 1, 2, 12, tzinfo=UTC)  # no zone is UTC
+    assert message.ancestors == ("first@example.org",)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import Message as Compat32Message
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +23,10 @@ from gateway.parse.text import clean_line
 from gateway.parse.words import decode_words
 
 FIRST_YEAR: Final = 1990
+# "ann at example.org (Ann)": how the text archives of Pipermail write an author.
+_OF_PIPERMAIL = re.compile(
+    rb"[ \t]*<?([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}) at ([A-Za-z0-9.-]{1,255})>?[ \t]*(?:\(([^\n]{0,400})\))?[ \t]*\Z"
+)
 _KNOWN_MAX: Final = 200
 
 _PLAIN_FROM = re.compile(
@@ -106,13 +111,24 @@ def read_by_mail_parser(author: bytes, date: bytes) -> tuple[tuple[str, Address 
         message["Date"] = _as_text(date)
     mail = MailParser(message)
     instant = mail.date if date else None
-    when = instant.astimezone(UTC) if isinstance(instant, datetime) and instant.tzinfo is not None else None
+    when = instant.astimezone(UTC) if isinstance(instant, datetime) and instant.tzinfo is not None else _without_zone(date)
+    if (archived := _OF_PIPERMAIL.match(author)) is not None:
+        address = parse_address(f"{archived[1].decode('ascii')}@{archived[2].decode('ascii')}")
+        return (decode_words(archived[3] or b""), address), when
     for name, text in mail.from_ if author else []:
         address = parse_address(text)
         if address is not None:
             return (decode_words(str(name).encode("utf-8", "replace")), address), when
     # tests/mails/from-without-domain.eml: there is a name to show, and nobody to write to.
     return ((_read_loosely(author)[0], None) if author else None), when
+
+
+def _without_zone(value: bytes) -> datetime | None:
+    """A date of the nineties, or of an archive: without a zone it is UTC (RFC 5322 section 4.3)."""
+    with suppress(ValueError, TypeError, OverflowError, IndexError):
+        found = parsedate_to_datetime(value.decode("ascii", "replace").strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else None
+    return None
 
 
 def _read_loosely(value: bytes) -> tuple[str, Address | None]:
