@@ -368,6 +368,18 @@ def test_a_thread_is_repaired_and_explained(town: Run) -> None:
     assert town("explain", "nothing@x").code == 1
 
 
+def test_a_forum_may_leave_subjects_alone(run: Run, tmp_path: Path) -> None:
+    separator = b"From a Thu Jan  1 12:30:00 2026\n"
+    mails = (mail_bytes("1@x", "Soup"), mail_bytes("2@x", "Re: Soup").replace(b"11:00:00", b"11:30:00"))
+    (tmp_path / "a.mbox").write_bytes(b"".join(separator + mail + b"\n" for mail in mails))
+    for name, threads, options in (("town", 1, ()), ("village", 2, ("--no-subjects",))):
+        run("forum", "add", f"{name}@example.org", *options)
+        assert "2 posted" in run("import", "mbox", "a.mbox", "--forum", name).out
+        assert len(run("thread", "list", "--json", "--forum", name).json()) == threads
+        assert run("reindex", "--forum", name).out == "nothing to change\n"
+    assert "does not follow subjects" in run("explain", "2@x", "--forum", "village").out
+
+
 def test_an_archive_goes_out_and_comes_in(town: Run, tmp_path: Path) -> None:
     box = tmp_path / "a.mbox"
     odd = mail_bytes("3@x").replace(b"Date: Fri, 2 Jan 2026 11:00:00 +0000", b"Date: soon")

@@ -18,6 +18,9 @@ def add(
     address: Annotated[str, typer.Argument(help="NAME@DOMAIN; the name has at most 18 characters.")],
     title: Annotated[str, typer.Option(help="What digests call it. Default: the name.")] = "",
     mirror: Annotated[list[str] | None, typer.Option(help="List-Id of a list whose mail is posted here; repeatable.")] = None,
+    subjects: Annotated[
+        bool, typer.Option("--subjects/--no-subjects", help="A reply that names no mail hangs under the article of its subject.")
+    ] = True,
 ) -> None:
     """Makes a forum.
 
@@ -38,10 +41,15 @@ def add(
     obj: Context = ctx.obj
     with obj.house() as house:
         mirrors = tuple(one.strip().strip("<>").lower() for one in mirror or ())
-        add_forum(
-            house.store,
-            Forum(id=uuid7(), name=parsed.local, domain=parsed.domain, title=title or parsed.local, mirrors=mirrors),
+        forum = Forum(
+            id=uuid7(),
+            name=parsed.local,
+            domain=parsed.domain,
+            title=title or parsed.local,
+            mirrors=mirrors,
+            follows_subjects=subjects,
         )
+        add_forum(house.store, forum)
     typer.echo(f"forum {parsed} made: mail to it is posted")
 
 

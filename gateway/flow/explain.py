@@ -52,7 +52,7 @@ def explain(store: Store, forum: Forum, name: str) -> list[Explanation]:
 def _explain(store: Store, forum: Forum, mail: shelf.Mail) -> Explanation:
     _, message = read_mail(store, mail)
     facts = {"msgid": mail.msgid, "received_at": mail.received_at, "verdict": mail.verdict, "reason": mail.reason}
-    node = node_of(message, mail.received_at)
+    node = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
     with store.read() as db:
         archive = TableArchive(db, forum.id)
         archive.fetch(message.ancestors)
@@ -95,7 +95,7 @@ def _steps(archive: TableArchive, node: Node, post: shelf.Post) -> tuple[Step, .
     if post.parent is not None:
         why = f"a reply prefix, and the latest article of that subject within {FOLLOWED.days} days before it"
         return (*steps, Step(rule=Rule.SUBJECT, has_decided=True, why=why))
-    why = "no reply prefix" if node.base else "no subject"
+    why = "no reply prefix" if node.base else "no subject, or this forum does not follow subjects"
     if node.is_follower:
         why = f"no article of that subject within {FOLLOWED.days} days before it"
     steps.append(Step(rule=Rule.SUBJECT, has_decided=False, why=why))

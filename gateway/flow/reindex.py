@@ -34,7 +34,7 @@ def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Ca
     seniority: dict[UUID, tuple[datetime, bytes]] = {}
     nodes_of: dict[UUID, Node] = {}
     for mail, message in _accepted(store, forum, progress):
-        nodes_of[mail.id] = node_of(message, mail.received_at)
+        nodes_of[mail.id] = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
         wanted[mail.id] = _row(nodes_of[mail.id], message)
         seniority[mail.id] = (mail.received_at, message.content_hash)
     firsts = _firsts(wanted, seniority)

@@ -61,7 +61,7 @@ def take_over(store: Store, forum: Forum, facts: Sequence[Move], new_id: Callabl
             mail = shelf.first_posted(db, forum.id, msgid)
         if mail is not None:
             _, message = read_mail(store, mail)
-            nodes[msgid] = node_of(message, mail.received_at)
+            nodes[msgid] = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
     with store.write() as db:
         moves.take_over(db, forum.id, facts, nodes, new_id)
 
@@ -79,4 +79,4 @@ def _node(store: Store, forum: Forum, post: shelf.Post) -> Node:
     with store.read() as db:
         mail = shelf.mail_of(db, forum.id, post.mail_id)
     _, message = read_mail(store, mail)
-    return node_of(message, mail.received_at)
+    return node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)

@@ -17,13 +17,17 @@ _RESERVED = frozenset({"postmaster", "abuse", "mailer-daemon"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forum:
-    """A discussion and its address. `mirrors` are the List-Ids of lists whose mail is posted here as if sent to us."""
+    """A discussion and its address. `mirrors` are the List-Ids of lists whose mail is posted here as if sent to us.
+
+    `follows_subjects`: a reply that names no mail hangs under the article of its subject.
+    """
 
     id: UUID
     name: str
     domain: str
     title: str
     mirrors: tuple[str, ...] = ()
+    follows_subjects: bool = True
 
     @property
     def address(self) -> Address:

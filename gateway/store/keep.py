@@ -122,9 +122,9 @@ def _compressor() -> Callable[[bytes], bytes]:
     return _threads.compress  # type: ignore[no-any-return]
 
 
-def node_of(message: Message, received_at: datetime) -> Node:
-    """What threading needs to know of a mail."""
-    base, is_reply = ("", False) if message.ancestors else subject_key(message.subject)
+def node_of(message: Message, received_at: datetime, *, follows_subjects: bool = True) -> Node:
+    """What threading needs to know of a mail; nothing of its subject, where the forum does not follow these."""
+    base, is_reply = ("", False) if message.ancestors or not follows_subjects else subject_key(message.subject)
     return Node(message.msgid, message.ancestors, effective_date(message.date, received_at), base, is_reply)
 
 
@@ -275,7 +275,9 @@ class _Batch:
         archive.fetch(unknown)
         archive.fetch_moves(item.message.msgid for item, _ in items)
         self._find_markers(items)
-        nodes = [node_of(item.message, item.envelope.received_at) for item, _ in items]
+        nodes = [
+            node_of(item.message, item.envelope.received_at, follows_subjects=item.forum.follows_subjects) for item, _ in items
+        ]
         subjects = [node for node in nodes if node.base]
         if subjects:
             dates = [node.date for node in subjects]

@@ -197,7 +197,7 @@ def flat(item: Incoming) -> Flat:
     """What `keep` needs of `item`, cheap to pickle."""
     forum, envelope, message, raw = item.forum, item.envelope, item.message, item.raw
     return (
-        (forum.id.bytes, forum.name, forum.domain, forum.title, forum.mirrors),
+        (forum.id.bytes, forum.name, forum.domain, forum.title, forum.mirrors, forum.follows_subjects),
         str(item.recipient),
         "" if envelope.reverse_path is None else str(envelope.reverse_path),
         envelope.received_at,
@@ -255,8 +255,9 @@ def _address(text: str) -> Address | None:
 
 
 @lru_cache(maxsize=1024)
-def _forum(forum_id: bytes, name: str, domain: str, title: str, mirrors: tuple[str, ...]) -> Forum:
-    return Forum(id=UUID(bytes=forum_id), name=name, domain=domain, title=title, mirrors=mirrors)
+def _forum(forum_id: bytes, name: str, domain: str, title: str, mirrors: tuple[str, ...], follows_subjects: bool) -> Forum:
+    id = UUID(bytes=forum_id)
+    return Forum(id=id, name=name, domain=domain, title=title, mirrors=mirrors, follows_subjects=follows_subjects)
 
 
 @lru_cache(maxsize=256)

@@ -26,12 +26,12 @@ class AlreadyThere(Exception):
 
 def add_forum(store: Store, forum: Forum) -> None:
     """Makes a forum; AlreadyThere when the address is taken."""
-    values = {"id": forum.id, "name": forum.name, "domain": forum.domain, "title": forum.title, "mirrors": list(forum.mirrors)}
+    values = {name: getattr(forum, name) for name in ("id", "name", "domain", "title", "follows_subjects")}
     with store.write() as connection:
         here = (FORUM.c.name == forum.name) & (FORUM.c.domain == forum.domain)
         if connection.execute(select(FORUM.c.id).where(here)).first() is not None:
             raise AlreadyThere(f"the forum {forum.address} exists already")
-        connection.execute(insert(FORUM).values(**values, published=0))
+        connection.execute(insert(FORUM).values(**values, mirrors=list(forum.mirrors), published=0))
 
 
 def list_forums(store: Store) -> list[Forum]:
@@ -47,7 +47,14 @@ def find_forum(store: Store, name: str) -> Forum | None:
 
 
 def _forum(row: Row[Any]) -> Forum:
-    return Forum(id=row.id, name=row.name, domain=row.domain, title=row.title, mirrors=tuple(row.mirrors))
+    return Forum(
+        id=row.id,
+        name=row.name,
+        domain=row.domain,
+        title=row.title,
+        mirrors=tuple(row.mirrors),
+        follows_subjects=row.follows_subjects,
+    )
 
 
 def add_members(store: Store, members: Iterable[Member]) -> tuple[int, list[str]]:

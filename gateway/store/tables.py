@@ -55,6 +55,7 @@ class ForumRow(SQLModel, table=True):
     domain: str
     title: str
     mirrors: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    follows_subjects: bool
     published: int = 0
 
 

@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("domain", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("title", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("mirrors", sa.JSON(), nullable=False),
+        sa.Column("follows_subjects", sa.Boolean(), nullable=False),
         sa.Column("published", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forum")),
         sa.UniqueConstraint("name", "domain", name=op.f("uq_forum_name_domain")),
