@@ -1,0 +1,46 @@
+"""gateway import and export as a user runs them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.test_cli import Run, run, town  # noqa: F401 - fixtures
+from tests.test_store import mail_bytes
+
+
+def test_a_forum_may_leave_subjects_alone(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    separator = b"From a Thu Jan  1 12:30:00 2026\n"
+    mails = (mail_bytes("1@x", "Soup"), mail_bytes("2@x", "Re: Soup").replace(b"11:00:00", b"11:30:00"))
+    (tmp_path / "a.mbox").write_bytes(b"".join(separator + mail + b"\n" for mail in mails))
+    for name, threads, options in (("town", 1, ()), ("village", 2, ("--no-subjects",))):
+        run("forum", "add", f"{name}@example.org", *options)
+        assert "2 posted" in run("import", "mbox", "a.mbox", "--forum", name).out
+        assert len(run("thread", "list", "--json", "--forum", name).json()) == threads
+        assert run("reindex", "--forum", name).out == "nothing to change\n"
+    assert "does not follow subjects" in run("explain", "2@x", "--forum", "village").out
+
+
+def test_an_archive_goes_out_and_comes_in(town: Run, tmp_path: Path) -> None:  # noqa: F811
+    box = tmp_path / "a.mbox"
+    odd = mail_bytes("3@x").replace(b"Date: Fri, 2 Jan 2026 11:00:00 +0000", b"Date: soon")
+    separator = b"From a Thu Jan  1 12:30:00 2026\n"
+    box.write_bytes(
+        b"".join(separator + mail + b"\n" for mail in (mail_bytes("1@x"), mail_bytes("2@x", In_Reply_To="<1@x>"), odd))
+    )
+    said = town("import", "mbox", "a.mbox", "--report", "report.jsonl")
+    assert said.out == "3 mails for town@example.org: 3 posted\n"
+    assert said.err == "line 18: posted; no date that can be read\n"
+    report = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert [(one["msgid"], one["result"]) for one in report] == [("1@x", "posted"), ("2@x", "posted"), ("3@x", "posted")]
+    assert town("import", "mbox", "a.mbox", "--report", "report.jsonl").err == "gateway: report.jsonl: File exists\n"
+    assert town("digest", "send").out == "nothing new in town@example.org for anybody\n"
+    town("thread", "split", "2@x")
+    assert "3 mails of town@example.org in out.mbox" in town("export", "mbox", "out.mbox").out
+    assert "3 mails of town@example.org in out" in town("export", "maildir", "out").out
+    assert town("export", "mbox", "out.mbox").err == "gateway: out.mbox.jsonl: is there already\n"
+    before = town("thread", "list", "--json").json()
+    for kind, path in (("mbox", "out.mbox"), ("maildir", "out")):
+        town("forum", "add", f"{kind}@example.org", "--title", "Again")
+        assert "3 posted" in town("import", kind, path, "--forum", kind).out
+        assert town("thread", "list", "--json", "--forum", kind).json() == before
