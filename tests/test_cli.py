@@ -107,9 +107,10 @@ def test_members(town: Run) -> None:
         "handle": "Ann",
         "badge": "",
         "zone": "Europe/Paris",
-        "hour": 6,
+        "hour": "06:00",
         "form": "html",
-        "digest": True,
+        "digest": "daily",
+        "paused_until": "",
     }
     assert (bob["handle"], bob["badge"], bob["digest"]) == ("bob", "Gold badge", False)
 
@@ -122,7 +123,7 @@ def test_members_from_a_file(town: Run, tmp_path: Path) -> None:
     said = town("member", "import", str(file))
     assert (said.code, said.out) == (0, "2 added to town@example.org, 1 there already: ANN@example.org\n")
     found = {row["address"]: row for row in town("member", "list", "--json").json()}
-    assert (found["ann@example.org"]["hour"], found["ann@example.org"]["digest"]) == (8, False)
+    assert (found["ann@example.org"]["hour"], found["ann@example.org"]["digest"]) == ("08:00", "off")
     assert (found["bob@example.org"]["hour"], found["bob@example.org"]["handle"]) == (7, "bob")
 
 
@@ -243,6 +244,24 @@ def test_the_seed_page_from_door_to_digest(town: Run, tmp_path: Path) -> None:
     assert town("digest", "preview", "ann@example.org").out == "nothing new for ann@example.org\n"
     assert len(list((tmp_path / "var" / "Maildir" / "new").iterdir())) == 1
     assert town("reindex").out == "nothing to change\n"
+
+
+def test_a_member_changes_when_digests_come(town: Run) -> None:
+    town("member", "add", "ann@example.org", "--handle", "Ann")
+    said = town("member", "set", "ann@example.org", "digest=weekly", "day=fri", "hour=17:30", "zone=Europe/Paris", "form=plain")
+    assert said.out == "ann@example.org: weekly digest on Friday at 17:30 Europe/Paris, plain\n"
+    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(", paused until 2030-01-01, plain\n")
+    [ann] = town("member", "list", "--json").json()
+    assert (ann["digest"], ann["hour"], ann["zone"], ann["paused_until"]) == ("weekly", "17:30", "Europe/Paris", "2030-01-01")
+    town("import", "seed")
+    assert town("digest", "send").out == "nothing new in town@example.org for anybody\n"
+    town("member", "set", "ann@example.org", "pause=off")
+    assert town("digest", "send").out == "1 queued, 1 sent\n"
+    assert town("member", "set", "ann@example.org", "digest=never").code == 2
+    assert (
+        town("member", "set", "bob@example.org", "digest=off").err
+        == "gateway: bob@example.org is no member of town@example.org\n"
+    )
 
 
 def test_archives_and_what_is_held(town: Run, tmp_path: Path) -> None:

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.digest.due import daily_period
+from gateway.digest.due import Period, last_period
+from gateway.mail.address import Address
+from gateway.mail.forum import Member, Rhythm
+
+
+def member(zone: str = "UTC", hour: int = 7, minute: int = 0, **more: Any) -> Member:
+    facts = {"handle": "Ann", "badge": "", "form": "html", "has_digest": True, **more}
+    return Member(
+        id=UUID(int=1),
+        forum_id=UUID(int=2),
+        address=Address("a", "x.example"),
+        zone=ZoneInfo(zone),
+        hour=hour,
+        minute=minute,
+        **facts,
+    )
+
+
+def due(now: datetime, reader: Member) -> Period:
+    period = last_period(now, reader)
+    assert period is not None
+    return period
+
 
 PERIODS = [
     # now in UTC, zone, hour; the period and its ends in UTC
@@ -40,7 +65,7 @@ def utc(text: str) -> datetime:
 
 @pytest.mark.parametrize(("now", "zone", "hour", "id", "since", "until"), PERIODS)
 def test_period(now: str, zone: str, hour: int, id: str, since: str, until: str) -> None:
-    period = daily_period(utc(now), ZoneInfo(zone), hour)
+    period = due(utc(now), member(zone, hour))
     assert (period.id, period.since, period.until) == (id, utc(since), utc(until))
 
 
@@ -56,11 +81,99 @@ ZONES = [
 ]
 
 
-@given(st.datetimes(datetime(2011, 1, 1), datetime(2030, 1, 1)), st.sampled_from(ZONES), st.integers(0, 23))  # noqa: DTZ001
-def test_periods_follow_each_other_without_a_gap(now: datetime, zone: str, hour: int) -> None:
-    period = daily_period(now.replace(tzinfo=UTC), ZoneInfo(zone), hour)
+WHEN = st.builds(
+    member,
+    st.sampled_from(ZONES),
+    st.integers(0, 23),
+    st.sampled_from((0, 30, 59)),
+    rhythm=st.sampled_from(Rhythm),
+    weekday=st.integers(0, 6),
+)
+
+
+@given(st.datetimes(datetime(2011, 1, 1), datetime(2030, 1, 1)), WHEN)  # noqa: DTZ001
+def test_periods_follow_each_other_without_a_gap(now: datetime, reader: Member) -> None:
+    period = due(now.replace(tzinfo=UTC), reader)
     assert period.since < period.until <= now.replace(tzinfo=UTC)
-    before = daily_period(period.until - timedelta(microseconds=1), ZoneInfo(zone), hour)
+    before = due(period.until - timedelta(microseconds=1), reader)
     assert before.until == period.since
     assert before.id < period.id
-    assert daily_period(period.until, ZoneInfo(zone), hour) == period
+    assert due(period.until, reader) == period
+
+
+RHYTHMS = [
+    # rhythm, weekday, now; id and beginning of the period. 2 January 2026 is a Friday.
+    (Rhythm.WEEKDAYS, 0, "2026-01-02T12:00", "2026-01-02", "2026-01-01T07:30"),
+    (Rhythm.WEEKDAYS, 0, "2026-01-04T12:00", "2026-01-02", "2026-01-01T07:30"),
+    (Rhythm.WEEKDAYS, 0, "2026-01-05T07:29", "2026-01-02", "2026-01-01T07:30"),
+    (Rhythm.WEEKDAYS, 0, "2026-01-05T07:30", "2026-01-05", "2026-01-02T07:30"),
+    (Rhythm.WEEKLY, 4, "2026-01-02T07:30", "2026-01-02", "2025-12-26T07:30"),
+    (Rhythm.WEEKLY, 4, "2026-01-02T07:29", "2025-12-26", "2025-12-19T07:30"),
+    (Rhythm.WEEKLY, 0, "2026-01-02T12:00", "2025-12-29", "2025-12-22T07:30"),
+    (Rhythm.MONTHLY, 0, "2026-01-02T12:00", "2026-01-01", "2025-12-01T07:30"),
+    (Rhythm.MONTHLY, 0, "2026-03-01T07:29", "2026-02-01", "2026-01-01T07:30"),
+    (Rhythm.HOURLY, 0, "2026-01-02T12:29", "2026-01-02T11:30", "2026-01-02T10:30"),
+    (Rhythm.HOURLY, 0, "2026-01-02T00:30", "2026-01-02T00:30", "2026-01-01T23:30"),
+]
+
+
+@pytest.mark.parametrize(("rhythm", "weekday", "now", "id", "since"), RHYTHMS)
+def test_rhythms(rhythm: Rhythm, weekday: int, now: str, id: str, since: str) -> None:
+    period = due(utc(now), member(minute=30, rhythm=rhythm, weekday=weekday))
+    assert (period.id, period.since) == (id, utc(since))
+
+
+def test_a_pause_ends_at_the_members_hour() -> None:
+    reader = member("Europe/Paris", 7, paused_until=date(2026, 1, 5))
+    assert last_period(utc("2026-01-05T05:59"), reader) is None
+    assert due(utc("2026-01-05T06:00"), reader).id == "2026-01-05"
+    assert last_period(utc("2026-01-05T06:00"), member(has_digest=False)) is None
+
+
+FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
+
+
+def transitions(zone: ZoneInfo) -> Iterator[datetime]:
+    """The instants at which the zone's clock jumps, to the hour."""
+    at, offset = FIRST, FIRST.astimezone(zone).utcoffset()
+    while at < LAST:
+        later = at + timedelta(days=1)
+        if later.astimezone(zone).utcoffset() != offset:
+            while (at + timedelta(hours=1)).astimezone(zone).utcoffset() == offset:
+                at += timedelta(hours=1)
+            offset = later.astimezone(zone).utcoffset()
+            yield at + timedelta(hours=1)
+        at = later
+
+
+def exists(day: date, zone: ZoneInfo, hour: int, minute: int) -> bool:
+    local = datetime.combine(day, time(hour, minute), tzinfo=zone)
+    return local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+
+
+def test_every_transition_of_every_zone() -> None:
+    """One issue for each local day around each jump, at the member's time, or as much later as the clock jumped over it."""
+    jumps = 0
+    for name in sorted(available_timezones()):
+        zone = ZoneInfo(name)
+        for jump in transitions(zone):
+            jumps += 1
+            local = jump.astimezone(zone)
+            for hour, minute in {(local.hour, 0), (local.hour, 30), ((local.hour - 1) % 24, 30), (12, 0)}:
+                reader = member(name, hour, minute)
+                now = jump + timedelta(days=3)
+                for _ in range(5):
+                    period = due(now, reader)
+                    day = date.fromisoformat(period.id)
+                    shown = period.until.astimezone(zone)
+                    if exists(day, zone, hour, minute):
+                        assert (shown.date(), shown.hour, shown.minute) == (day, hour, minute)
+                    else:
+                        # Troll, in Antarctica, jumps two hours.
+                        late = shown.replace(tzinfo=None) - datetime.combine(day, time(hour, minute))
+                        assert timedelta() < late <= timedelta(hours=2)
+                    before = due(period.until - timedelta(microseconds=1), reader)
+                    assert date.fromisoformat(before.id) == day - timedelta(days=1)
+                    assert before.until == period.since
+                    now = period.until - timedelta(microseconds=1)
+    assert jumps > 2_000

@@ -15,40 +15,30 @@ if TYPE_CHECKING:
 
 NAME = "member"
 app = typer.Typer(help="Add, list and import members.", no_args_is_help=True)
-FORMS = ("html", "plain")
 
 
 def make_member(forum: Forum, address: str, *, handle: str, badge: str, zone: str, hour: int, form: str, digest: bool) -> Member:
     """A member from words that somebody typed; ValueError says which is wrong."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from uuid_utils.compat import uuid7
 
     from gateway.mail.address import parse_address
     from gateway.mail.forum import Member
+    from gateway.people.preferences import read_form, read_handle, read_zone
 
     parsed = parse_address(address)
     if parsed is None:
         raise ValueError(f"{address!r} is not an address")
-    try:
-        known = ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{zone!r} is not a time zone; one is Europe/Paris") from None
-    if "@" in handle or not handle.isprintable():
-        raise ValueError(f"the handle {handle!r} holds what is never shown: an address or control characters")
     if not 0 <= hour <= 23:
         raise ValueError(f"hour {hour} is not within 0 to 23")
-    if form not in FORMS:
-        raise ValueError(f"form {form!r} is none of {', '.join(FORMS)}")
     return Member(
         id=uuid7(),
         forum_id=forum.id,
         address=parsed,
-        handle=handle,
+        handle=read_handle(handle),
         badge=badge,
-        zone=known,
+        zone=read_zone(zone),
         hour=hour,
-        form=form,
+        form=read_form(form),
         has_digest=digest,
     )
 
@@ -85,6 +75,43 @@ def add(
     typer.echo(f"{address} added to {town.address}" + (f", digest at {hour:02d}:00 {zone}" if digest else ", no digest"))
 
 
+@app.command("set")
+def set_(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(help="The member's address.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            help="KEY=VALUE: digest=off|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday, zone=Europe/Paris,"
+            " form=html|plain, pause=2026-12-24|off, handle=NAME.",
+            metavar="KEY=VALUE...",
+        ),
+    ],
+    forum: ForumName = "",
+) -> None:
+    """Changes when and how a member gets digests. What came up to now stays told; nothing is skipped.
+
+    Example: gateway member set ann@example.org digest=weekly day=friday hour=17:30
+    """
+    from gateway.mail.address import parse_address
+    from gateway.people.preferences import told, with_preferences
+    from gateway.store.roster import change_member, find_member
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        parsed = parse_address(address)
+        member = find_member(house.store, town.id, parsed) if parsed is not None else None
+        if member is None:
+            raise fail(f"{address} is no member of {town.address}")
+        try:
+            member = with_preferences(member, words)
+        except ValueError as error:
+            raise fail(str(error), 2) from None
+        change_member(house.store, member)
+    typer.echo(f"{address}: {told(member)}, {member.form}")
+
+
 @app.command("list")
 def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) -> None:
     """Lists the members of a forum, with their addresses: for the operator's eyes.
@@ -101,9 +128,10 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
                 "handle": member.handle,
                 "badge": member.badge,
                 "zone": member.zone.key,
-                "hour": member.hour,
+                "hour": f"{member.hour:02d}:{member.minute:02d}",
                 "form": member.form,
-                "digest": member.has_digest,
+                "digest": member.rhythm if member.has_digest else "off",
+                "paused_until": str(member.paused_until or ""),
             }
             for member in list_members(house.store, the_forum(house, forum).id)
         ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from gateway.digest.due import Period, daily_period
+from gateway.digest.due import Period, is_reading, last_period
 from gateway.digest.issue import Issue
 from gateway.flow.browse import by_key, tell_new
 from gateway.journal import Verb, log
@@ -70,9 +70,11 @@ def find_due(db: Transaction, forum: Forum, members: Sequence[Member], now: date
     cursors = roster.cursors(db, forum.id)
     found = []
     for member in members:
-        if not member.has_digest or member.id not in cursors:
+        if member.id not in cursors or not is_reading(now, member):
             continue
-        period = now_period(now) if at_once else daily_period(now, member.zone, member.hour)
+        period = now_period(now) if at_once else last_period(now, member)
+        if period is None:
+            continue
         to_number = ledger.last_published(db, forum.id, period.until)
         if to_number > cursors[member.id] and not ledger.has_issue(db, member, period.id):
             found.append(Due(member, period, cursors[member.id], to_number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -44,9 +45,23 @@ class Forum:
         return (self.name, *(mirror.partition(".")[0] for mirror in self.mirrors))
 
 
+class Rhythm(StrEnum):
+    """How often a digest comes; weekly on a day of the member's choice, monthly on the first."""
+
+    HOURLY = "hourly"
+    DAILY = "daily"
+    WEEKDAYS = "weekdays"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A reader and author. `badge` is data of the member for now; `hour` is the local hour of the daily digest (0-23)."""
+    """A reader and author. `badge` is data of the member for now.
+
+    Digests come by `rhythm`, at `hour` and `minute` local time; `weekday` (0 is Monday) counts for weekly ones, and none comes
+    before that time on the day `paused_until`.
+    """
 
     id: UUID
     forum_id: UUID
@@ -57,6 +72,10 @@ class Member:
     hour: int
     form: str
     has_digest: bool
+    rhythm: Rhythm = Rhythm.DAILY
+    minute: int = 0
+    weekday: int = 0
+    paused_until: date | None = None
 
 
 class Purpose(StrEnum):

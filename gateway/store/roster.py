@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.mail.address import Address, parse_address
-from gateway.mail.forum import Forum, Member
+from gateway.mail.forum import Forum, Member, Rhythm
 from gateway.store.bulk import table_of
 from gateway.store.engine import Store
 from gateway.store.tables import ForumRow, MemberRow
@@ -85,7 +85,26 @@ def _member_values(member: Member) -> dict[str, Any]:
         "hour": member.hour,
         "form": member.form,
         "has_digest": member.has_digest,
+        "rhythm": member.rhythm,
+        "minute": member.minute,
+        "weekday": member.weekday,
+        "paused_until": member.paused_until,
     }
+
+
+def find_member(store: Store, forum_id: UUID, address: Address) -> Member | None:
+    """The member with that address."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.address_key == address.key)
+    with store.read() as connection:
+        row = connection.execute(select(MEMBER).where(here)).first()
+    return _member(row) if row is not None else None
+
+
+def change_member(store: Store, member: Member) -> None:
+    """Writes everything that may change of a member; what has been told stays told."""
+    here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
+    with store.write() as connection:
+        connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
 
 
 def list_members(store: Store, forum_id: UUID) -> list[Member]:
@@ -107,6 +126,10 @@ def _member(row: Row[Any]) -> Member:
         hour=row.hour,
         form=row.form,
         has_digest=row.has_digest,
+        rhythm=Rhythm(row.rhythm),
+        minute=row.minute,
+        weekday=row.weekday,
+        paused_until=row.paused_until,
     )
 
 

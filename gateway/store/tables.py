@@ -5,7 +5,7 @@ Every table that grows has forum_id first in its key. Nothing here validates: `p
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +75,10 @@ class MemberRow(SQLModel, table=True):
     hour: int
     form: str
     has_digest: bool
+    rhythm: str
+    minute: int
+    weekday: int
+    paused_until: date | None
     cursor: int = 0
 
 
