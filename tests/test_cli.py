@@ -112,7 +112,7 @@ def test_members(town: Run) -> None:
         "digest": "daily",
         "paused_until": "",
     }
-    assert (bob["handle"], bob["badge"], bob["digest"]) == ("bob", "Gold badge", False)
+    assert (bob["handle"], bob["badge"], bob["digest"]) == ("bob", "Gold badge", "off")
 
 
 def test_members_from_a_file(town: Run, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_members_from_a_file(town: Run, tmp_path: Path) -> None:
     assert (said.code, said.out) == (0, "2 added to town@example.org, 1 there already: ANN@example.org\n")
     found = {row["address"]: row for row in town("member", "list", "--json").json()}
     assert (found["ann@example.org"]["hour"], found["ann@example.org"]["digest"]) == ("08:00", "off")
-    assert (found["bob@example.org"]["hour"], found["bob@example.org"]["handle"]) == (7, "bob")
+    assert (found["bob@example.org"]["hour"], found["bob@example.org"]["handle"]) == ("07:00", "bob")
 
 
 BAD_MEMBERS = [
