@@ -1,4 +1,4 @@
-"""gateway import and export as a user runs them."""
+"""gateway import, export and outbox as a user runs them."""
 
 from __future__ import annotations
 
@@ -44,3 +44,17 @@ def test_an_archive_goes_out_and_comes_in(town: Run, tmp_path: Path) -> None:  #
         town("forum", "add", f"{kind}@example.org", "--title", "Again")
         assert "3 posted" in town("import", kind, path, "--forum", kind).out
         assert town("thread", "list", "--json", "--forum", kind).json() == before
+
+
+def test_letters_of_the_outbox(town: Run) -> None:  # noqa: F811
+    town("member", "add", "ann@example.org", "--handle", "Ann")
+    town("import", "seed")
+    town("digest", "send")
+    [letter] = town("outbox", "list", "--json").json()
+    assert (letter["state"], letter["recipient"], letter["attempts"]) == ("sent", "ann@example.org", 1)
+    assert town("outbox", "list", "--state", "ready").out == "no letters of town@example.org here\n"
+    assert town("outbox", "show", letter["letter"], "--json").json()["subject"] == letter["subject"]
+    said = town("outbox", "retry", letter["letter"])
+    assert said.err == f"gateway: letter {letter['letter']} is sent, or is being carried at the moment: nothing was changed\n"
+    assert town("outbox", "drop", "00000000").code == 1
+    assert town("outbox", "list", "--state", "lost").code == 2

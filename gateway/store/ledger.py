@@ -27,6 +27,7 @@ class State(StrEnum):
     READY = "ready"
     SENT = "sent"
     BOUNCED = "bounced"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -289,7 +289,7 @@ class IssueRow(SQLModel, table=True):
 
 
 class LetterRow(SQLModel, table=True):
-    """Fact: the outbox. A letter is claimed under a lease with a fencing number, and ends sent or bounced."""
+    """Fact: the outbox. A letter is claimed under a lease with a fencing number, and ends sent, bounced or dropped."""
 
     __tablename__ = "letter"
     __table_args__ = (Index(None, "state", "due_at"),)
