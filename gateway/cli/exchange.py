@@ -154,6 +154,8 @@ def _take(ctx: typer.Context, forum: str, source: Source, report: Path | None, *
 
 def _bring_in(house: House, forum: Forum, source: Source, report: TextIO | None, *, is_news: bool) -> None:
     """The import, with a bar on a terminal, lines about mails that were not plain sailing, and a sum at the end."""
+    from concurrent.futures import BrokenExecutor
+
     from gateway.flow.importing import bring_in, open_import
 
     counts: Counter[str] = Counter()
@@ -175,6 +177,8 @@ def _bring_in(house: House, forum: Forum, source: Source, report: TextIO | None,
             is_whole = bring_in(house.store, forum, source, run, is_news=is_news, now=house.now(), new_id=house.new_id, told=told)
         except KeyboardInterrupt:
             raise fail("broken off; what came in is hidden until the same command has gone on to the end", 130) from None
+        except BrokenExecutor:
+            raise fail("a process that reads mail was ended from outside; the same command goes on from there") from None
     for line in lines[:LINES]:
         typer.echo(line, err=True)
     if len(lines) > LINES:
