@@ -39,7 +39,10 @@ IMAPTEST: dict[tuple[str, int], tuple[list[Any], str]] = {
     ("thread4", 0): ([[1, []], [2, []]], NAMED),
     ("thread6", 0): ([[1, []]], SAME),
     ("thread7", 0): ([[1, [[2, [[4, []], [3, []]]]]]], IMPOSTER),
-    ("thread-orderedsubject", 0): ([[number, []] for number in range(1, 16)], BY_SUBJECT),
+    ("thread-orderedsubject", 0): (
+        [[2, [[13, []], [12, []]]], [3, [[11, []]]], *([number, []] for number in (1, *range(4, 11), 14, 15))],
+        BY_SUBJECT,
+    ),
     ("thread-orderedsubject2", 0): ([[number, []] for number in range(1, 9)], BY_SUBJECT),
 }
 # Mails that do not hang under what the case says, but for ghosts that it leaves out or we leave out at the top.

@@ -35,6 +35,7 @@ def list_(
 
     Example: gateway thread list --limit 10
     """
+    from gateway.store.imports import unfinished
     from gateway.store.shelf import list_threads
 
     obj: Context = ctx.obj
@@ -42,6 +43,9 @@ def list_(
         town = the_forum(house, forum)
         with house.store.read() as db:
             threads = list_threads(db, town.id, limit)
+            hidden = unfinished(db, town.id)
+    for one in hidden:
+        typer.echo(f"hidden until its import has ended: {one.source}; {one.taken} mails so far", err=True)
     rows = [
         {"marker": one.head.marker, "posts": one.posts, "last": one.last, "title": one.head.subject, "msgid": one.head.msgid}
         for one in threads

@@ -122,8 +122,11 @@ def claims_of(node: Node, received: Mapping[str, object] | set[str]) -> Iterator
 
 
 def followed_by(follower: datetime, articles: Iterable[Key]) -> str | None:
-    """Of `articles` with the same base subject the latest that a reply of that date may follow; its msgid."""
-    return max((key for key in articles if key[0] < follower <= key[0] + FOLLOWED), default=(follower, None))[1]
+    """Of `articles` with the same base subject the latest that a reply of that date may follow; its msgid.
+
+    One of the same second may be: mails tell no more, and an article follows nothing, so that no circle comes of it.
+    """
+    return max((key for key in articles if key[0] <= follower <= key[0] + FOLLOWED), default=(follower, None))[1]
 
 
 def forest(nodes: Iterable[Node], moves: Mapping[str, str | None] | None = None) -> Forest:
