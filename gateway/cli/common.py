@@ -129,4 +129,5 @@ def log_as_json() -> None:
 def _stderr(*_args: object) -> Any:
     import structlog
 
-    return structlog.PrintLogger(sys.stderr)
+    # One write a line: several processes share the log, and a line in two pieces is torn by the others'.
+    return structlog.WriteLogger(sys.stderr)

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import psutil
 
 FORUM = "bench@example.org"
 LIST_ID = "discuss.lists.example.org"
+START_LOOKS = 1200
+"""Looks of 50 ms at the log of a server that starts: a minute, then its log is shown."""
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -46,19 +48,23 @@ class Serving:
 
     def _wait(self, log: Path) -> dict[str, Any]:
         """The line that tells the ports; the log is followed by reading, the process is asked whether it lives."""
+        line, patience = b"", START_LOOKS
         with log.open("rb") as lines:
-            while True:
-                line = lines.readline()
-                if b'"listening"' in line and line.endswith(b"\n"):
-                    found: dict[str, Any] = json.loads(line)
-                    return found
-                if not line and self.process.poll() is not None:
-                    raise RuntimeError(log.read_text())
-                if not line:
-                    try:
-                        self.process.wait(0.05)
-                    except subprocess.TimeoutExpired:
-                        continue
+            while not (line.endswith(b"\n") and b'"listening"' in line):
+                if line.endswith(b"\n"):
+                    line = b""
+                # A line that is being written is read in pieces.
+                more = lines.readline()
+                line += more
+                if more:
+                    continue
+                patience -= 1
+                if self.process.poll() is not None or not patience:
+                    raise RuntimeError(f"no server, exit code {self.process.poll()}: {log.read_text()}")
+                with suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.05)
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     @property
     def port(self) -> int:
