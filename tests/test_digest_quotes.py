@@ -51,6 +51,33 @@ def test_a_whole_parent_that_a_program_changed_a_little_is_known() -> None:
     assert "word1 " in shown(f"Ann wrote:\n> {words}\n> a\n> b\n\nYes.", [quotable(words[::-1])])
 
 
+def test_a_parent_that_has_not_arrived_is_told_by_its_quote() -> None:
+    missing = 'The new driver says "no clock".\n\nOn 1 Feb 2026, Ann wrote:\n' + PARENT
+    answer = f"Update it.\n\nOn 2 Feb 2026, Zoe <zoe@example.org> wrote:\n{marked(missing)}"
+    told = [span.text.strip() for span in shown_spans(split_spans(answer), ABOVE, is_parent_missing=True)]
+    assert told == ["Update it.", 'On 2 Feb 2026, Zoe wrote:\n\nThe new driver says "no clock".']
+    assert shown(answer) == "Update it."
+    known = f"Yes.\n\nOn 2 Feb 2026, Ann <ann@example.org> wrote:\n{marked(PARENT)}"
+    assert [span.text.strip() for span in shown_spans(split_spans(known), ABOVE, is_parent_missing=True)] == ["Yes."]
+
+
+def test_the_first_half_of_a_broken_line_belongs_to_the_quote_that_goes_on() -> None:
+    parent = quotable("In general your application needs to call recv() as fast as they are produced.\nAnd so on.\nMore.")
+    answer = "Thanks!\n\nIn general your application needs to call\n> recv() as fast as they are produced.\n>\n\nI see."
+    assert (
+        shown(answer, [parent])
+        == "Thanks!\n> In general your application needs to call\n> recv() as fast as they are produced.\nI see."
+    )
+    assert shown(answer).startswith("Thanks!\nIn general")
+
+
+def test_a_whole_parent_with_what_it_quoted_is_known() -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    older = " ".join(f"old{number}" for number in range(90))
+    above = [quotable(words, "1.1", "Ann"), quotable(older, "1", "Bob")]
+    assert shown(f"Ann wrote:\n> {words}\n>     {older}\n>     leave@example.org\n\nYes.", above) == "Yes."
+
+
 def test_the_whole_parent_above_the_answer_is_what_stands_above() -> None:
     assert shown(f"On 2 Feb 2026, Ann wrote:\n{marked(PARENT)}\n\nYes.") == "Yes."
 

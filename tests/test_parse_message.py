@@ -71,6 +71,11 @@ def test_author_and_subject(name: str, author: str, subject: str) -> None:
     assert str(message.author_address) == ("None" if name == "from-without-domain" else "ada@example.org")
 
 
+def test_a_list_in_from_is_no_part_of_the_name() -> None:
+    message = read("from-via-list")
+    assert (message.author_name, str(message.author_address)) == ("Ada Example", "discuss@lists.example.org")
+
+
 @pytest.mark.parametrize(
     ("name", "date"),
     [

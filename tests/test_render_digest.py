@@ -339,6 +339,13 @@ def test_long_lines_do_not_look_like_a_comb(lines: list[str], shown: list[str]) 
     assert set_lines(lines, 50, may_flow=False) == shown
 
 
+def test_signs_of_empty_items_are_left_out() -> None:
+    text = "List:\n\n   -\n\n   1) One\n   more.\n   -\n\n   -\n\n   2) Two"
+    [first, *items] = split_blocks([Span(SpanKind.TEXT, text)])
+    assert (first.lines, [block.lines for block in items]) == (["List:"], [["   1) One", "   more."], ["   2) Two"]])
+    assert [block.lines for block in split_blocks([Span(SpanKind.TEXT, "*\n\n*")])] == [["*"], ["*"]]
+
+
 @pytest.mark.parametrize(
     ("paragraph", "are_prose"),
     [

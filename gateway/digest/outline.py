@@ -125,7 +125,9 @@ def _entry(
         author=telling.byline.name,
         badge=telling.byline.badge,
         at=telling.date,
-        spans=shown_spans(telling.spans, posts.above(index)) if is_new else (),
+        spans=shown_spans(telling.spans, posts.above(index), is_parent_missing=above is not None and parent is None)
+        if is_new
+        else (),
         attachments=telling.attachments if is_new else (),
         is_new=is_new,
         is_imposter=telling.is_imposter,

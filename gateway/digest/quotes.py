@@ -2,7 +2,8 @@
 
 In: the spans of a post, and the posts it may quote: its parent first, then what stands further up. Out: the spans to show.
 The author's own words and forwarded mail stay as they are. A quote without an answer under it goes, with its attribution; a
-quote of a whole post that the reader has becomes a pointer to it; a part of one stays as context, cut when it is long.
+quote of a whole post that the reader has becomes a pointer to it; a part of one stays as context, cut when it is long. When
+the parent has not arrived, the quote of it is all that the reader has, wherever it stands.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cached_property
 from typing import Final
 
 from gateway.mail.message import Span, SpanKind
-from gateway.parse.quotes import attribution_at, list_footer_at
+from gateway.parse.quotes import attribution_at, header_block_at, list_footer_at
 
 # A quote of so much of a post, or of so many lines, is no selection: it is the post.
 WHOLE: Final = 0.8
@@ -24,8 +25,11 @@ PIECE: Final = 30
 MOST: Final = 0.7
 PIECES_MIN, PIECES_MAX = 6, 200
 _HEAD, _TAIL = 4, 2
+MISSING_LINES: Final = 12
 # So many characters of a post in an unmarked end are no coincidence.
 UNMARKED_MIN: Final = 60
+# What some programs make of plain quotes and dashes.
+_TYPOGRAPHY = str.maketrans("‘’“”„–—", '\'\'"""--')
 _OURS = (SpanKind.TEXT, SpanKind.FORWARD)
 _AROUND = (SpanKind.ATTRIBUTION, SpanKind.QUOTE)
 _ADDRESS = re.compile(r"\s*[<(\[]{0,2}(?:mailto:)?[^\s<>()\[\]@]{1,64}@[^\s<>()\[\]@]{1,255}[>)\]]{0,2}")
@@ -45,6 +49,11 @@ class Quotable:
         return _bare("\n".join(span.text for span in self.spans if span.kind in _OURS))
 
     @cached_property
+    def everything(self) -> str:
+        """The same with what it quotes."""
+        return _bare("\n".join(span.text for span in self.spans))
+
+    @cached_property
     def lines(self) -> frozenset[str]:
         return frozenset(_bare(line) for span in self.spans for line in span.text.split("\n"))
 
@@ -53,17 +62,56 @@ class Quotable:
         return f"[{', '.join(filter(None, (self.number, self.author)))}]"
 
 
-def shown_spans(spans: Sequence[Span], above: Sequence[Quotable]) -> tuple[Span, ...]:
-    """The spans to show of a post whose parent is `above[0]`; a post of nothing but quotes keeps them."""
+def shown_spans(spans: Sequence[Span], above: Sequence[Quotable], *, is_parent_missing: bool = False) -> tuple[Span, ...]:
+    """The spans to show of a post; a post of nothing but quotes keeps them.
+
+    `above[0]` is its parent, or whom the missing parent answers.
+    """
     if len(spans) == 1 and spans[0].kind is SpanKind.TEXT and not above:
         return tuple(spans)
     shown = [span for span in spans if span.kind in _OURS or span.kind in _AROUND]
     last = max((index for index, span in enumerate(shown) if span.kind in _OURS and span.text.strip()), default=-1)
     if last < 0:
         return tuple(shown)
-    if above and shown[last].kind is SpanKind.TEXT:
-        shown[last] = Span(SpanKind.TEXT, _without_repeated_end(shown[last].text, above[0]))
-    return tuple(_told(shown[: last + 1], above))
+    end = _quote_of_missing(shown[last + 1 :], above) if is_parent_missing else ()
+    shown = shown[: last + 1]
+    if above and not is_parent_missing:
+        if shown[last].kind is SpanKind.TEXT:
+            shown[last] = Span(SpanKind.TEXT, _without_repeated_end(shown[last].text, above[0]))
+        shown = _with_marks_mended(shown, above[0])
+    return (*_told(shown, above), *end)
+
+
+def _quote_of_missing(run: Sequence[Span], above: Sequence[Quotable]) -> tuple[Span, ...]:
+    """What the quote at the end of an answer tells of a parent that has not arrived: its words, not what it quoted itself."""
+    quotes = [span for span in run if span.kind is SpanKind.QUOTE and span.text.strip()]
+    if not quotes:
+        return ()
+    depth = min(span.depth for span in quotes)
+    lines = "\n\n".join(span.text.strip("\n") for span in quotes if span.depth == depth).split("\n")
+    older = (at for at in range(len(lines)) if attribution_at(lines, at) or header_block_at(lines, at))
+    lines = "\n".join(lines[: next(older, len(lines))]).strip("\n").split("\n")
+    lines = lines[: list_footer_at(lines)]
+    quoted = _bare("\n".join(lines))
+    if not quoted or any(quoted in post.text or _is_mostly_of(quoted, post.text) for post in above):
+        return ()
+    if len(lines) > MISSING_LINES:
+        lines = [*lines[: MISSING_LINES - 1], "[...]"]
+    return (Span(SpanKind.QUOTE, "\n\n".join([*filter(None, [_attribution(run)]), "\n".join(lines)]), 1),)
+
+
+def _with_marks_mended(shown: Sequence[Span], parent: Quotable) -> list[Span]:
+    """A line right above a quote that goes on in it: some programs break a long line and mark its second half alone."""
+    mended: list[Span] = list(shown)
+    for at in range(len(mended) - 1):
+        text, quote = mended[at], mended[at + 1]
+        if text.kind is not SpanKind.TEXT or quote.kind is not SpanKind.QUOTE:
+            continue
+        before, _, line = text.text.rpartition("\n")
+        broken = _bare(line + quote.text.partition("\n")[0])
+        if line.strip() and len(broken) >= PIECE and len(_bare(line)) < len(broken) and broken in parent.text:
+            mended[at : at + 2] = [Span(SpanKind.TEXT, before), Span(SpanKind.QUOTE, f"{line}\n{quote.text}", quote.depth)]
+    return mended
 
 
 def _told(shown: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
@@ -91,10 +139,15 @@ def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
     if not quoted:
         # Nothing but who said what older posts say.
         return
-    source = next((post for post in above if quoted in post.text), None) or next(
-        (post for post in above if _is_mostly_of(quoted, post.text)), None
+    source = (
+        next((post for post in above if quoted in post.text), None)
+        or next((post for post in above if _is_mostly_of(quoted, post.text)), None)
+        or next((post for post in above[:1] if _is_mostly_of(quoted, post.everything)), None)
     )
-    if source is not None and (len(quoted) >= WHOLE * len(source.text) and len(lines) > 2):
+    # A program without marks for older quotes has a whole post, and what that quoted, in one quote.
+    whole = next((post for post in above if _is_mostly_of(post.text, quoted)), None)
+    source = source or whole
+    if source is not None and (source is whole or len(quoted) >= WHOLE * len(source.text)) and len(lines) > 2:
         if source is not above[0]:
             yield Span(SpanKind.QUOTE, source.pointer, 1)
         return
@@ -141,4 +194,5 @@ def _without_repeated_end(text: str, parent: Quotable) -> str:
 
 
 def _bare(text: str) -> str:
-    return "".join(text.split())
+    bare = "".join(text.split())
+    return bare if bare.isascii() else bare.translate(_TYPOGRAPHY)

@@ -28,6 +28,7 @@ _OF_PIPERMAIL = re.compile(
     rb"[ \t]*<?([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}) at ([A-Za-z0-9.-]{1,255})>?[ \t]*(?:\(([^\n]{0,400})\))?[ \t]*\Z"
 )
 _KNOWN_MAX: Final = 200
+_SIGNS = re.compile(r"[-_.\s]")
 
 _PLAIN_FROM = re.compile(
     rb'[ \t]*(?:"([^"\\\n]{0,200})"|([^"<>(),:;@\[\]\\\n]{0,400}))[ \t]*'
@@ -151,4 +152,8 @@ def _as_text(value: bytes) -> str:
 def _shown(name: str, address: Address | None) -> str:
     """The display name, "" when there is none or it only repeats the address."""
     name = clean_line(name)[:AUTHOR_NAME_MAX].rstrip()
+    if " via " in name and address is not None:
+        # A list that puts itself into From, for the sake of DMARC: "NAME via LIST".
+        author, _, through = name.rpartition(" via ")
+        name = author if _SIGNS.sub("", through).casefold() == _SIGNS.sub("", address.local).casefold() else name
     return "" if "@" in name and address is not None and name.casefold() == str(address).casefold() else name

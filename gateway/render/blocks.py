@@ -28,6 +28,8 @@ _PARAGRAPH = re.compile(r"\n{2,}")
 _GAP = re.compile(r"(?:\[(?:\.{2,4}|…|snip)\]|<(?:\.{2,4}|…|snip)>|\.{2,4}|…|\(\.{2,4}\))[ \t]*\Z", re.IGNORECASE)
 _GAP_STARTS = frozenset("[<.…(")
 _ITEM = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3}(?=\S)")
+_BULLETS = frozenset("-*•·")
+_EMPTY_ITEM = re.compile(r"\n {1,8}[-*•·]\Z")
 _KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789[]<{}$%/\\@&;")
 
 
@@ -74,7 +76,11 @@ def _paragraphs(text: str) -> list[str]:
         text = "\n".join(map(str.rstrip, text.split("\n")))
     if not text or text.isspace():
         return []
-    return [part for part in _PARAGRAPH.split(text) if part and not part.isspace()] if "\n\n" in text else [text]
+    if "\n\n" not in text:
+        return [text]
+    parts = [part for part in _PARAGRAPH.split(text) if part and not part.isspace()]
+    # Some programs put the sign of a list item into a line of its own, or leave an item empty.
+    return [_EMPTY_ITEM.sub("", part) for part in parts if part.strip(" ") not in _BULLETS] or parts
 
 
 def _parts(lines: list[str]) -> Iterator[list[str]]:
