@@ -51,6 +51,23 @@ def test_a_whole_parent_that_a_program_changed_a_little_is_known() -> None:
     assert "word1 " in shown(f"Ann wrote:\n> {words}\n> a\n> b\n\nYes.", [quotable(words[::-1])])
 
 
+def outlook(quoted: str) -> str:
+    return f"Hi Ann,\n\n{'_' * 40}\nFrom: Ann <ann@example.org>\nSent: Monday, 2 February 2026\nTo: Town\nSubject: x\n\n{quoted}"
+
+
+def test_an_answer_in_an_unmarked_quote_is_found_by_the_parent() -> None:
+    first, second = (f"The {word} point of the parent is quite long enough." for word in ("first", "second"))
+    above = [quotable(f"{first}\n\n{second}\n\nBye, Ann")]
+    inline = outlook(f"{first}\n\nThat I do not believe, for a reason.\n\nCheers,\nZoe\n\n{second}\n\nBye, Ann")
+    assert shown(inline, above) == f"Hi Ann,\n> {first}\nThat I do not believe, for a reason.\nCheers,\nZoe"
+    # A warning above, a footer below, and an older mail are nobody's answer.
+    warning = "CAUTION: this mail comes from outside of our company."
+    for quoted in (f"{warning}\n\n{first}\n\n{second}", f"{first}\n\n{second}\n\nSent from my iPhone", second, "Something else."):
+        assert shown(outlook(quoted), above) == "Hi Ann,"
+    older = f"From: Bob <b@example.org>\nSent: 1 February 2026\nTo: Town\nSubject: x\n\n{'What Bob said. ' * 4}"
+    assert shown(outlook(f"{first}\n\n{second}\n\n{older}"), above) == "Hi Ann,"
+
+
 def test_a_parent_that_has_not_arrived_is_told_by_its_quote() -> None:
     missing = 'The new driver says "no clock".\n\nOn 1 Feb 2026, Ann wrote:\n' + PARENT
     answer = f"Update it.\n\nOn 2 Feb 2026, Zoe <zoe@example.org> wrote:\n{marked(missing)}"

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Final
 
 from gateway.mail.message import Span, SpanKind
-from gateway.parse.quotes import attribution_at, header_block_at, list_footer_at
+from gateway.parse.quotes import attribution_at, divider_of, header_block_at, is_client_footer, list_footer_at
 
 # A quote of so much of a post, or of so many lines, is no selection: it is the post.
 WHOLE: Final = 0.8
@@ -26,6 +26,8 @@ MOST: Final = 0.7
 PIECES_MIN, PIECES_MAX = 6, 200
 _HEAD, _TAIL = 4, 2
 MISSING_LINES: Final = 12
+PARAGRAPHS_MAX: Final = 500
+_BLANK = re.compile(r"\n[ \t]*\n")
 # So many characters of a post in an unmarked end are no coincidence.
 UNMARKED_MIN: Final = 60
 # What some programs make of plain quotes and dashes.
@@ -73,7 +75,11 @@ def shown_spans(spans: Sequence[Span], above: Sequence[Quotable], *, is_parent_m
     last = max((index for index, span in enumerate(shown) if span.kind in _OURS and span.text.strip()), default=-1)
     if last < 0:
         return tuple(shown)
-    end = _quote_of_missing(shown[last + 1 :], above) if is_parent_missing else ()
+    rest = shown[last + 1 :]
+    if is_parent_missing:
+        end = _quote_of_missing(rest, above)
+    else:
+        end = _words_among(rest, above[0]) if above else ()
     shown = shown[: last + 1]
     if above and not is_parent_missing:
         if shown[last].kind is SpanKind.TEXT:
@@ -98,6 +104,49 @@ def _quote_of_missing(run: Sequence[Span], above: Sequence[Quotable]) -> tuple[S
     if len(lines) > MISSING_LINES:
         lines = [*lines[: MISSING_LINES - 1], "[...]"]
     return (Span(SpanKind.QUOTE, "\n\n".join([*filter(None, [_attribution(run)]), "\n".join(lines)]), 1),)
+
+
+def _words_among(run: Sequence[Span], parent: Quotable) -> tuple[Span, ...]:
+    """The author's own paragraphs between those of an unmarked quote of the parent, each below the one it follows.
+
+    Some programs put no marks before a quote; who answers in the middle of it is not told from it but by the parent's text.
+    """
+    if not run or run[0].kind is not SpanKind.ATTRIBUTION or not _announces_unmarked(run[0].text):
+        return ()
+    paragraphs = [one for one in _BLANK.split("\n\n".join(span.text for span in run[1:])) if _bare(one)][:PARAGRAPHS_MAX]
+    known = [_stands_in(_bare(one), parent.everything) for one in paragraphs]
+    size = sum(len(one) for one in paragraphs)
+    if sum(len(one) for one, is_known in zip(paragraphs, known, strict=True) if is_known) < size / 2:
+        return ()
+    end = next((at for at, one in enumerate(paragraphs) if _is_older(one)), len(paragraphs))
+    # What stands above all of it is a warning of somebody's mail server, or the header of another mail.
+    first = next((at for at, one in enumerate(paragraphs) if known[at] and len(_bare(one)) >= PIECE), end)
+    told: list[Span] = []
+    for at in range(first, end):
+        if known[at] or all(is_client_footer(line) for line in paragraphs[at].split("\n")):
+            continue
+        if known[at - 1]:
+            told.append(Span(SpanKind.QUOTE, "\n".join(_shortened(paragraphs[at - 1].strip("\n").split("\n"))), 1))
+        told.append(Span(SpanKind.TEXT, paragraphs[at].strip("\n")))
+    return tuple(told)
+
+
+def _announces_unmarked(attribution: str) -> bool:
+    lines = attribution.split("\n")
+    return any(divider_of(line) == "original" or header_block_at(lines, at) for at, line in enumerate(lines))
+
+
+def _is_older(paragraph: str) -> bool:
+    lines = paragraph.split("\n")
+    return any(header_block_at(lines, at) or attribution_at(lines, at) for at in range(len(lines)))
+
+
+def _stands_in(bare: str, text: str) -> bool:
+    """Whether it, or any piece of it, stands in `text`."""
+    if bare in text:
+        return True
+    pieces = range(0, min(len(bare), PIECES_MAX * PIECE) - PIECE + 1, PIECE)
+    return any(bare[at : at + PIECE] in text for at in pieces)
 
 
 def _with_marks_mended(shown: Sequence[Span], parent: Quotable) -> list[Span]:

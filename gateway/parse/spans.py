@@ -216,6 +216,8 @@ class _Reading:
                 if is_client_footer(self.lines[at]):
                     first = at
                 elif self.lines[at].strip():
+                    # "... but this may be prejudice" / "from my side." ends a sentence.
+                    first = first if first > at + 1 else stop
                     break
             if 0 < first < stop:
                 self._mark(first, stop, (SpanKind.CLIENT_FOOTER, 0))
