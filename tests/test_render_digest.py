@@ -319,6 +319,23 @@ CARRIED = [
         ["call(with, some, arguments, that, are, many, to, say);", "next();"],
         ["call(with, some, arguments, that, are, many, to,", "say);", "next();"],
     ),
+    # A patch keeps them longer.
+    (
+        ["+a line of a patch that is a little too long for us all", "+"],
+        ["+a line of a patch that is a little too long for us all", "+"],
+    ),
+    (
+        [
+            "diff --git a/one/long/file.name b/one/long/file.name",
+            "new file mode 100644",
+            "index 0000000000000000000..6a1234f54612345678",
+        ],
+        [
+            "diff --git a/one/long/file.name b/one/long/file.name",
+            "new file mode 100644",
+            "index 0000000000000000000..6a1234f54612345678",
+        ],
+    ),
     (
         ["a column          another one          and the third of them", "b    c"],
         ["a column          another one          and the", "third of them", "b    c"],

@@ -76,10 +76,8 @@ def shown_spans(spans: Sequence[Span], above: Sequence[Quotable], *, is_parent_m
     if last < 0:
         return tuple(shown)
     rest = shown[last + 1 :]
-    if is_parent_missing:
-        end = _quote_of_missing(rest, above)
-    else:
-        end = _words_among(rest, above[0]) if above else ()
+    told = _quote_of_missing if is_parent_missing else _words_among
+    end = told(rest, above)
     shown = shown[: last + 1]
     if above and not is_parent_missing:
         if shown[last].kind is SpanKind.TEXT:
@@ -106,15 +104,16 @@ def _quote_of_missing(run: Sequence[Span], above: Sequence[Quotable]) -> tuple[S
     return (Span(SpanKind.QUOTE, "\n\n".join([*filter(None, [_attribution(run)]), "\n".join(lines)]), 1),)
 
 
-def _words_among(run: Sequence[Span], parent: Quotable) -> tuple[Span, ...]:
+def _words_among(run: Sequence[Span], above: Sequence[Quotable]) -> tuple[Span, ...]:
     """The author's own paragraphs between those of an unmarked quote of the parent, each below the one it follows.
 
     Some programs put no marks before a quote; who answers in the middle of it is not told from it but by the parent's text.
     """
-    if not run or run[0].kind is not SpanKind.ATTRIBUTION or not _announces_unmarked(run[0].text):
+    if not run or not above or run[0].kind is not SpanKind.ATTRIBUTION or not _announces_unmarked(run[0].text):
         return ()
+    parent = above[0].everything
     paragraphs = [one for one in _BLANK.split("\n\n".join(span.text for span in run[1:])) if _bare(one)][:PARAGRAPHS_MAX]
-    known = [_stands_in(_bare(one), parent.everything) for one in paragraphs]
+    known = [_stands_in(_bare(one), parent) for one in paragraphs]
     size = sum(len(one) for one in paragraphs)
     if sum(len(one) for one, is_known in zip(paragraphs, known, strict=True) if is_known) < size / 2:
         return ()

@@ -17,6 +17,9 @@ _WIDE = re.compile(
 )
 # A mail program breaks lines between these columns; what is longer is a line of its own.
 GOES_ON_MIN, GOES_ON_MAX = 45, 100
+# Lines of a patch may be so much longer: 78 columns still fit (RFC 5322 section 2.1.1).
+KEPT_MORE = 6
+_PATCH = ("+", "@@ ", "diff ", "--- ", "> +")
 _CODE = ("{", "}", ";", "\\", ");", "*/")
 # Where the text of a line begins: behind its margin and the mark of a list.
 _ITEM = re.compile(r" *(?:(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3})?(?=\S)")
@@ -48,6 +51,8 @@ def set_lines(lines: list[str], width: int, *, may_flow: bool) -> list[str]:
         return _wrap_wide(text, width) if is_wide else _wrap_narrow(text, width)
     if is_wide:
         return [piece for line in lines for piece in (wrap(line, width) if columns(line) > width else [line])]
+    if longest <= width + KEPT_MORE and any(line.startswith(_PATCH) for line in lines):
+        return lines
     return list(_carried(lines, width))
 
 
@@ -84,7 +89,7 @@ def _goes_on(line: str, following: str) -> bool:
         return False
     if _MARK.match(text) or _TABULAR.search(text) or text[:4] == line.lstrip()[:4]:
         return False
-    if line.endswith(_CODE) or text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ")):
+    if line.endswith(_CODE) or text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ", "diff ")):
         return False
     return not (text[:1].isupper() and line.endswith((".", ":", ";", "!", "?")))
 
