@@ -213,7 +213,7 @@ def _without_attributions(lines: list[str]) -> list[str]:
     """Lines of a quote without those that announced the older quotes inside it, and without a list's footer at its end."""
     kept = lines[: list_footer_at(lines)]
     for index in range(len(kept) - 1, -1, -1):
-        if lines[index].endswith(":") and (count := attribution_at(lines, index)):
+        if lines[index].endswith((":", "：")) and (count := attribution_at(lines, index)):
             del kept[index - count + 1 : index + 1]
     return "\n".join(kept).strip("\n").split("\n")
 
