@@ -20,7 +20,7 @@ import gateway.render
 from gateway.digest.issue import Entry, Issue, ThreadPart
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Span, SpanKind
-from gateway.render.blocks import split_blocks
+from gateway.render.blocks import is_code, split_blocks
 from gateway.render.digest import Rendering, render_issue, render_thread_text
 from gateway.render.plain import WIDTH
 from gateway.render.rows import LEVEL_MAX, Levels
@@ -354,6 +354,25 @@ def test_blank_lines_of_blanks_are_no_paragraph() -> None:
 @pytest.mark.parametrize(("lines", "shown"), CARRIED)
 def test_long_lines_do_not_look_like_a_comb(lines: list[str], shown: list[str]) -> None:
     assert set_lines(lines, 50, may_flow=False) == shown
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_it"),
+    [
+        (["    call(with, arguments);", "    return 0;"], True),
+        (["diff --git a/x b/x", "index 12ab..34cd", "--- a/x", "+++ b/x"], True),
+        (["+- a line of a patch", "+  and more", "-   of it"], True),
+        (["17:01:02 one: started", "17:01:03 one: stopped"], True),
+        (["name      size", "one       12"], True),
+        (["    self.graph = ${id} =", "uhd.graph(address)"], True),
+        (["[1] https://example.org/a::b", "[2] https://example.org/c->d"], False),
+        (["Best regards,", "Ann"], False),
+        (["1. first", "   - part of it", "   - and another"], False),
+        (["Roses are red,", "  violets are blue"], False),
+    ],
+)
+def test_what_is_code(lines: list[str], is_it: bool) -> None:
+    assert is_code(lines) is is_it
 
 
 def test_signs_of_empty_items_are_left_out() -> None:

@@ -33,6 +33,13 @@ _EMPTY_ITEM = re.compile(r"\n {1,8}[-*•·]\Z")
 _KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789[]<{}$%/\\@&;")
 
 
+# Ends of statements; lines of patches, logs and prompts; comments; indented expressions; calls; columns.
+_CODE = re.compile(
+    r"[;{}\\]\s*\Z|\A(?:[+-] {2,}|\+\S|\+\Z|--- |@@ |diff |index [0-9a-f]|new file mode|[$#] \S|\[ *\d+\.\d| +\* | *//| */\*)"
+    r"|\A {2,}[^\s-].*[=({<|]|\w\(.*\)\s*[:{]?\Z|->|::|[^.!?:\s]  +\S|\b\d\d:\d\d:\d\d\b"
+)
+
+
 class Block(NamedTuple):
     """Lines without blank ones; `depth` 0 is new text, more is a quote."""
 
@@ -52,6 +59,11 @@ def split_blocks(spans: Iterable[Span]) -> list[Block]:
             for lines in _parts(paragraph.split("\n")):
                 blocks.append(Block(depth, _is_prose(lines), lines))
     return blocks
+
+
+def is_code(lines: list[str]) -> bool:
+    """Whether most lines of a block that is no prose are code, a patch, a log or a table: a fixed pitch suits them."""
+    return sum("://" not in line and _CODE.search(line) is not None for line in lines) * 2 > len(lines)
 
 
 def clean(text: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from gateway.render.blocks import Block
+from gateway.render.blocks import Block, is_code
 from gateway.render.styles import Styles
 from gateway.render.wrap import wrap
 
@@ -27,6 +27,7 @@ class Typesetter:
 
     def __init__(self, styles: Styles) -> None:
         self._paragraph = f"<p{_attribute(styles.of('p'))}>"
+        self._code = f'<p class="code"{_attribute(styles.of("p", "code"))}>'
         self._quote = f'<blockquote class="quote"{_attribute(styles.of("blockquote", "quote"))}>'
         self._link = f'<a class="link"{_attribute(styles.of("a", "link"))} href="'
         self.sheet = Markup(styles.sheet)  # our own file, and CSS is not escaped in a style element
@@ -39,7 +40,7 @@ class Typesetter:
             if depth != open_quotes:
                 pieces.append("</blockquote>" * (open_quotes - depth) + self._quote * (depth - open_quotes))
                 open_quotes = depth
-            pieces.append(self._paragraph)
+            pieces.append(self._paragraph if is_prose or not is_code(lines) else self._code)
             pieces.append(self._lines("\n".join(lines), is_prose))
             pieces.append("</p>\n")
         pieces.append("</blockquote>" * open_quotes)
@@ -53,6 +54,9 @@ class Typesetter:
         html = self._linked(text) if "://" in text else str(escape(text))
         if "\n " in html or html.startswith(" "):
             html = _LEADING.sub(lambda spaces: "\u00a0" * len(spaces[0]), html)
+        if "  " in html:
+            # Columns of a table stay columns.
+            html = html.replace("  ", "\u00a0 ")
         return html.replace("\n", "<br>\n")
 
     def _linked(self, text: str) -> str:
