@@ -28,7 +28,7 @@ def shown(text: str, above: list[Quotable] | None = None) -> str:
     spans = shown_spans(split_spans(text), ABOVE if above is None else above)
     lines: list[str] = []
     for span in spans:
-        lines += [f"> {line}" for line in span.text.split("\n")] if span.kind is SpanKind.QUOTE else span.text.split("\n")
+        lines += [f"> {line}" for line in span.text.split("\n") if line] if span.kind is SpanKind.QUOTE else span.text.split("\n")
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 

@@ -200,7 +200,7 @@ def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
             yield Span(SpanKind.QUOTE, source.pointer, 1)
         return
     who = "" if source is not None and source is above[0] else source.pointer if source is not None else _attribution(run)
-    yield Span(SpanKind.QUOTE, "\n".join([*filter(None, [who]), *_shortened(lines)]), 1)
+    yield Span(SpanKind.QUOTE, "\n\n".join([*filter(None, [who]), "\n".join(_shortened(lines))]), 1)
 
 
 def _is_mostly_of(quoted: str, text: str) -> bool:

@@ -96,14 +96,25 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _parts(lines: list[str]) -> Iterator[list[str]]:
-    """A paragraph in one piece, or without the lines that say that something was left out, which are parts of their own."""
+    """A paragraph in one piece, or where it has no blank line between two; lines that say that something was left out alone."""
     start = 0
     for place, line in enumerate(lines):
         if line[:1] in _GAP_STARTS and _GAP.match(line):
             yield from (part for part in (lines[start:place], [line]) if part)
             start = place + 1
+        elif _ends_paragraph(lines, start, place):
+            yield lines[start : place + 1]
+            start = place + 1
     if start < len(lines):
         yield lines[start:]
+
+
+def _ends_paragraph(lines: list[str], start: int, place: int) -> bool:
+    """Whether a sentence, of lines that a program broke, ends there, early in its line, and the next begins a new one."""
+    if not start < place < len(lines) - 1 or len(lines[place]) >= PROSE_MIN or not lines[place].endswith((".", "!", "?", ":")):
+        return False
+    following = lines[place + 1]
+    return following[:1].isupper() and len(following) >= PROSE_MIN and _is_prose(lines[start : place + 1])
 
 
 def _is_prose(lines: list[str]) -> bool:

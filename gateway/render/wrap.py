@@ -25,6 +25,7 @@ _CODE = ("{", "}", ";", "\\", ");", "*/")
 _ITEM = re.compile(r" *(?:(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3})?(?=\S)")
 _TABULAR = re.compile(r"[^.!?:]  ")
 _MARK = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) ")
+_LABEL = re.compile(r"[A-Z][\w-]{1,30}: ")
 _LINK = re.compile(r"(?:https?|ftp|mailto|news|file):|www\.", re.IGNORECASE)
 
 
@@ -87,7 +88,7 @@ def _goes_on(line: str, following: str) -> bool:
     text = following.lstrip()
     if not GOES_ON_MIN <= len(line) <= GOES_ON_MAX or not (text[:1].isalnum() or text[:1] in "(`'\""):
         return False
-    if _MARK.match(text) or _TABULAR.search(text) or text[:4] == line.lstrip()[:4]:
+    if _MARK.match(text) or _LABEL.match(text) or _TABULAR.search(text) or text[:4] == line.lstrip()[:4]:
         return False
     if line.endswith(_CODE) or text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ", "diff ")):
         return False
