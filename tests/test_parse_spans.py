@@ -71,6 +71,7 @@ def test_dividers(language: Language) -> None:
         ("Yes.\n\nSent from my iPhone", ["text", "client_footer"]),
         ("Ja.\n\nVon meinem iPhone gesendet\n\nAm 02.02.2026 schrieb A:\n> x", ["text", "client_footer", "attribution", "quote"]),
         ("はい\n\niPhoneから送信", ["text", "client_footer"]),
+        ("Yes.\n\n* Ann Example <ann@example.org> [260202 10:00]:\n> x", ["text", "attribution", "quote"]),
         ("It may be prejudice\nfrom my side.\n\nOn 2 Feb 2026, A wrote:\n> x", ["text", "attribution", "quote"]),
         ("Sent from my garden, with love.\nIt grows.", ["text"]),
         ("Sent from my iPhone", ["text"]),

@@ -27,6 +27,7 @@ _WHEN = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{
 _DIGIT = re.compile(r"[0-9]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _DATE_FIRST = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2} ")
+_STARRED = re.compile(r"\* [^<>@]{1,80}<[^<>]{1,200}> [\[(]")
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+-]\d\d:\d\d ")
 # What stands before an attribution on its own line: the author's words.
 _INSIDE = re.compile(r"\s(?=(?:On|At|Am|Le|El|Il|Em|Op|Den) (?:[A-Za-z]{2,10}\.?,? )?(?:[A-Za-z]{3,9}\.? )?\d)")
@@ -98,6 +99,8 @@ def _is_attribution(joined: str, *, is_quote_below: bool) -> bool:
             return has_when or has_address or is_quote_below
         if (has_when or has_address) and any(word in folded for word in WROTE):
             return is_quote_below or has_when
+    if has_address and has_when and end.endswith(":") and _STARRED.match(joined):
+        return True
     # "2013/7/20 NAME <a@b>": no verb at all.
     return has_address and end.endswith((">", ":")) and _DATE_FIRST.match(joined) is not None
 
