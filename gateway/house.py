@@ -125,7 +125,7 @@ class House:
         """What sends letters, for as long as it is needed."""
         courier = self.courier()
         try:
-            yield Office(courier, self.key(), Random(), self.new_id)
+            yield Office(courier, self.key(), Random(), self.new_id, self.settings.web.url)
         finally:
             courier.close()
 
@@ -134,7 +134,7 @@ class House:
         now = self.now()
         for forum in list_forums(self.store):
             publish(self.store, forum, now, self.new_id)
-            send_due(self.store, forum, now, self.new_id)
+            send_due(self.store, forum, now, self.new_id, self.settings.digest.as_caps())
         deliver(self.store, office, now)
 
 

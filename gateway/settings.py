@@ -21,6 +21,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.digest.parts import Caps
 from gateway.mail.address import is_domain
 from gateway.smtp.limits import Limits
 
@@ -84,6 +85,11 @@ class StoreTable(_Table):
 
 class DigestTable(_Table):
     tick: float = Field(default=5.0, gt=0)
+    max_posts: int = Field(default=Caps().posts, ge=1)
+    max_size: int = Field(default=Caps().size, ge=1_000)
+
+    def as_caps(self) -> Caps:
+        return Caps(posts=self.max_posts, size=self.max_size)
 
 
 class SendTable(_Table):
@@ -92,6 +98,17 @@ class SendTable(_Table):
     relay_host: str = "127.0.0.1"
     relay_port: int = Field(default=25, ge=1, le=65535)
     relay_tls: Literal["none", "starttls", "implicit"] = "none"
+
+
+class WebTable(_Table):
+    url: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _is_https(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("must begin with https://")
+        return value.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -106,6 +123,7 @@ class Settings(BaseSettings):
     store: StoreTable = StoreTable()
     digest: DigestTable = DigestTable()
     send: SendTable = SendTable()
+    web: WebTable = WebTable()
 
     @property
     def database_url(self) -> str:

@@ -12,10 +12,11 @@ from gateway.flow.publish import publish, send_due
 from gateway.mail.forum import Member
 from gateway.mail.token import read_token
 from gateway.send.courier import Fate, Outcome
-from gateway.store import ledger, roster
+from gateway.store import outbox, roster
 from gateway.store.engine import Store
 from gateway.store.keep import JOURNAL
-from gateway.store.ledger import ISSUE, LETTER
+from gateway.store.ledger import ISSUE
+from gateway.store.outbox import LETTER
 from tests.test_flow_publish import DAY, EVENING, FORUM, KEY, LONDON, NEXT_NOON, TOKYO, YORK, FakeCourier, office, parse
 from tests.test_store import incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
 
@@ -102,7 +103,7 @@ def test_a_bounced_letter_ends(store: Store, queued: datetime) -> None:
     assert len(courier.carried) == 1
     assert [(row.state, row.last_reply) for row in rows(store, LETTER)] == [("bounced", "550 no")]
     with store.read() as db:
-        assert ledger.count_waiting(db) == 0
+        assert outbox.count_waiting(db) == 0
 
 
 def test_a_courier_that_raises_stops_nobody_else(store: Store, queued_for_three: None) -> None:
@@ -114,11 +115,11 @@ def test_a_courier_that_raises_stops_nobody_else(store: Store, queued_for_three:
 
 def test_a_letter_whose_sender_died_is_taken_over_after_its_lease(store: Store, queued: datetime) -> None:
     with store.write() as db:
-        [dead] = ledger.claim(db, queued, 10)
+        [dead] = outbox.claim(db, queued, 10)
     assert deliver(store, office(FakeCourier()), queued + timedelta(minutes=4)) == 0
     assert deliver(store, office(FakeCourier()), queued + timedelta(minutes=6)) == 1
     with store.write() as db:
-        assert not ledger.settle(db, dead, state=ledger.State.READY, reply="too late", due_at=queued)
+        assert not outbox.settle(db, dead, state=outbox.State.READY, reply="too late", due_at=queued)
     assert [row.state for row in rows(store, LETTER)] == ["sent"]
 
 

@@ -9,10 +9,10 @@ from uuid_utils.compat import uuid7
 
 from gateway.flow.deliver import deliver
 from gateway.send.courier import Fate, Outcome
-from gateway.store import ledger, outbox
+from gateway.store import outbox, waybills
 from gateway.store.engine import Store
-from gateway.store.ledger import LETTER
-from gateway.store.outbox import Waybill
+from gateway.store.outbox import LETTER
+from gateway.store.waybills import Waybill
 from tests.test_flow_deliver import queued, queued_for_three  # noqa: F401 - fixtures
 from tests.test_flow_publish import FORUM, FakeCourier, office
 from tests.test_store import quiet_log, rows  # noqa: F401 - a fixture
@@ -20,17 +20,17 @@ from tests.test_store import quiet_log, rows  # noqa: F401 - a fixture
 
 def letters(store: Store, state: str = "") -> list[Waybill]:
     with store.read() as db:
-        return outbox.list_letters(db, FORUM.id, state, 50)
+        return waybills.list_letters(db, FORUM.id, state, 50)
 
 
 def retry(store: Store, letter: Waybill, now: datetime) -> bool:
     with store.write() as db:
-        return outbox.retry(db, letter, now)
+        return waybills.retry(db, letter, now)
 
 
 def drop(store: Store, letter: Waybill, now: datetime) -> bool:
     with store.write() as db:
-        return outbox.drop(db, letter, now, uuid7())
+        return waybills.drop(db, letter, now, uuid7())
 
 
 def test_letters_are_listed_and_found(store: Store, queued_for_three: None) -> None:  # noqa: F811
@@ -39,8 +39,8 @@ def test_letters_are_listed_and_found(store: Store, queued_for_three: None) -> N
     assert {(letter.state, letter.attempts, letter.last_reply) for letter in found} == {("ready", 0, "")}
     assert letters(store, "sent") == []
     with store.read() as db:
-        assert outbox.find_letter(db, FORUM.id, found[1].name.upper()) == found[1]
-        assert outbox.find_letter(db, FORUM.id, "00000000") is None
+        assert waybills.find_letter(db, FORUM.id, found[1].name.upper()) == found[1]
+        assert waybills.find_letter(db, FORUM.id, "00000000") is None
 
 
 def test_a_letter_that_came_back_is_tried_again(store: Store, queued: datetime) -> None:  # noqa: F811
@@ -77,9 +77,9 @@ def test_a_dropped_letter_is_not_sent_until_it_is_tried_again(store: Store, queu
 def test_a_letter_that_somebody_carries_is_left_alone(store: Store, queued: datetime, act: object) -> None:  # noqa: F811
     assert callable(act)
     with store.write() as db:
-        ledger.claim(db, queued, 1)
+        outbox.claim(db, queued, 1)
     [letter] = letters(store)
     assert not act(store, letter, queued)
-    assert act(store, letter, queued + 2 * ledger.LEASE)
+    assert act(store, letter, queued + 2 * outbox.LEASE)
     [row] = rows(store, LETTER)
     assert row.lease_until is None

@@ -34,7 +34,7 @@ def test_preferences(words: str, changes: dict[str, Any]) -> None:
     [
         ("daily", "'daily' is no preference: KEY=VALUE"),
         ("colour=red", "'colour=red' is no preference"),
-        ("digest=now", "'now' is none of off, hourly, daily"),
+        ("digest=now", "'now' is none of off, immediate, hourly, daily"),
         ("hour=24", "'24' is not a time of day"),
         ("hour=7:5", "'7:5' is not a time of day"),
         ("day=t", "'t' is no day of the week"),

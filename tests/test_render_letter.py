@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
+from gateway.render.body import BadBody, alternative_body, text_body
 from gateway.render.digest import Rendering
 from gateway.render.fields import BadField, Field, text_field
-from gateway.render.letter import BadLetter, check_letter, compose_digest
+from gateway.render.letter import BadLetter, Personal, check_letter
+from gateway.render.letter import compose as compose_letter
 from gateway.render.links import mailto
 
 NOON = datetime(2021, 9, 10, 12, 0, tzinfo=UTC)
@@ -37,25 +39,28 @@ NAMES = [
     "List-Subscribe",
     "List-Unsubscribe",
     "List-Owner",
-    "Auto-Submitted",
     "Precedence",
     "X-Auto-Response-Suppress",
     "Feedback-ID",
+    "Auto-Submitted",
     "MIME-Version",
 ]
 any_text = st.text(st.characters(codec="utf-8"), max_size=400)
 
 
-def compose(rendering: Rendering = RENDERING, forum: Forum = FORUM, **more: object) -> bytes:
+def compose(rendering: Rendering = RENDERING, forum: Forum = FORUM, form: str = "html", **more: object) -> bytes:
+    boundary = str(more.pop("boundary", "=_0123456789abcdef"))
+    body = alternative_body(rendering.text, rendering.html, boundary) if form == "html" else text_body(rendering.text)
     values: dict[str, object] = {
         "forum": forum,
-        "member_address": Address("reader", "home.example"),
+        "personal": Personal(to=Address("reader", "home.example"), leave=Address("wombats-leave", forum.domain)),
+        "subject": rendering.subject,
         "msgid": "d1.wombats@forum.example",
         "reply_to": Address("wombats+d-token", "forum.example"),
         "date": NOON,
-        "boundary": "=_0123456789abcdef",
+        "kind": "digest",
     }
-    return compose_digest(rendering, **(values | more))  # type: ignore[arg-type]
+    return compose_letter(body, **(values | more))  # type: ignore[arg-type]
 
 
 def read(raw: bytes) -> EmailMessage:
@@ -160,7 +165,7 @@ def test_encodings(text: str, encoding: str) -> None:
 
 
 def test_a_boundary_in_the_text_is_found() -> None:
-    with pytest.raises(BadLetter):
+    with pytest.raises(BadBody):
         compose(replace(RENDERING, text="--=_0123456789abcdef--\n"))
 
 

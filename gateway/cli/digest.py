@@ -19,6 +19,7 @@ def preview(
     member: Annotated[str, typer.Argument(help="A member's address.")],
     forum: ForumName = "",
     html: Annotated[Path | None, typer.Option(help="Write the HTML part to this file as well.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write each part as .txt and .html into this folder.")] = None,
 ) -> None:
     """Shows the digest that a member would get now; nothing is sent and nothing remembered.
 
@@ -26,6 +27,7 @@ def preview(
     """
     from gateway.flow.publish import preview as flow_preview
     from gateway.flow.publish import publish
+    from gateway.render.body import shown
     from gateway.store.roster import list_members
 
     obj: Context = ctx.obj
@@ -36,13 +38,18 @@ def preview(
             raise fail(f"{member} is no member of {town.address}")
         now = house.now()
         publish(house.store, town, now, house.new_id)
-        rendering = flow_preview(house.store, town, found[0], now)
-    if rendering is None:
+        renderings = flow_preview(house.store, town, found[0], now, house.settings.digest.as_caps())
+    if not renderings:
         typer.echo(f"nothing new for {member}")
-        return
-    typer.echo(f"Subject: {rendering.subject}\n\n{rendering.text}", nl=False)
-    if html is not None:
-        html.write_text(rendering.html, encoding="utf-8")
+    for number, rendering in enumerate(renderings, 1):
+        typer.echo(f"Subject: {rendering.subject}\n\n{shown(rendering.text)}", nl=False)
+        if save is not None:
+            save.mkdir(parents=True, exist_ok=True)
+            (save / f"{number}.txt").write_text(shown(rendering.text), encoding="utf-8")
+            if rendering.html:
+                (save / f"{number}.html").write_text(shown(rendering.html), encoding="utf-8")
+    if html is not None and renderings:
+        html.write_text(shown(renderings[0].html), encoding="utf-8")
         typer.echo(f"HTML in {html}", err=True)
 
 
@@ -54,14 +61,14 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
     """
     from gateway.flow.deliver import deliver
     from gateway.flow.publish import publish, send_due
-    from gateway.store.ledger import count_waiting
+    from gateway.store.outbox import count_waiting
 
     obj: Context = ctx.obj
     with obj.house() as house, house.office() as office:
         town = the_forum(house, forum)
         now = house.now()
         publish(house.store, town, now, house.new_id)
-        queued = send_due(house.store, town, now, house.new_id, at_once=True)
+        queued = send_due(house.store, town, now, house.new_id, house.settings.digest.as_caps(), at_once=True)
         sent = deliver(house.store, office, now)
         with house.store.read() as db:
             waiting = count_waiting(db)

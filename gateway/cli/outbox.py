@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gateway.house import House
     from gateway.mail.forum import Forum
     from gateway.store.engine import Transaction
-    from gateway.store.outbox import Waybill
+    from gateway.store.waybills import Waybill
 
 NAME = "outbox"
 STATES = ("ready", "sent", "bounced", "dropped")
@@ -33,7 +33,7 @@ def list_(
 
     Example: gateway outbox list --state ready
     """
-    from gateway.store.outbox import list_letters
+    from gateway.store.waybills import list_letters
 
     if state and state not in STATES:
         raise fail(f"--state {state}: is none of {', '.join(STATES)}", 2)
@@ -71,9 +71,9 @@ def retry(ctx: typer.Context, letter: Name, forum: ForumName = "") -> None:
 
     Example: gateway outbox retry 1b2c3d4e
     """
-    from gateway.store import outbox
+    from gateway.store import waybills
 
-    _change(ctx, forum, letter, lambda house, db, found: outbox.retry(db, found, house.now()), "is due now")
+    _change(ctx, forum, letter, lambda house, db, found: waybills.retry(db, found, house.now()), "is due now")
 
 
 @app.command()
@@ -82,9 +82,9 @@ def drop(ctx: typer.Context, letter: Name, forum: ForumName = "") -> None:
 
     Example: gateway outbox drop 1b2c3d4e
     """
-    from gateway.store import outbox
+    from gateway.store import waybills
 
-    _change(ctx, forum, letter, lambda house, db, found: outbox.drop(db, found, house.now(), house.new_id()), "is dropped")
+    _change(ctx, forum, letter, lambda house, db, found: waybills.drop(db, found, house.now(), house.new_id()), "is dropped")
 
 
 def _change(ctx: typer.Context, name: str, letter: str, act: Callable[[House, Transaction, Waybill], bool], done: str) -> None:
@@ -99,7 +99,7 @@ def _change(ctx: typer.Context, name: str, letter: str, act: Callable[[House, Tr
 
 
 def _find(house: House, forum: Forum, name: str) -> Waybill:
-    from gateway.store.outbox import find_letter
+    from gateway.store.waybills import find_letter
 
     with house.store.read() as db:
         found = find_letter(db, forum.id, name)

@@ -50,13 +50,18 @@ class ThreadPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """One digest for one range of posts of a forum; `since` and `until` are UTC instants of the period it covers."""
+    """One digest for one range of posts of a forum; `since` and `until` are UTC instants of the period it covers.
+
+    What is too much for one mail comes as `parts` mails, of which this is number `part`.
+    """
 
     forum: Forum
     number: int
     since: datetime
     until: datetime
     threads: tuple[ThreadPart, ...]
+    part: int = 1
+    parts: int = 1
 
     @property
     def new(self) -> int:

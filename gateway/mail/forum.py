@@ -46,8 +46,9 @@ class Forum:
 
 
 class Rhythm(StrEnum):
-    """How often a digest comes; weekly on a day of the member's choice, monthly on the first."""
+    """How often mail comes: each post at once, or a digest; weekly on a day of the member's choice, monthly on the first."""
 
+    IMMEDIATE = "immediate"
     HOURLY = "hourly"
     DAILY = "daily"
     WEEKDAYS = "weekdays"
@@ -76,6 +77,7 @@ class Member:
     minute: int = 0
     weekday: int = 0
     paused_until: date | None = None
+    language: str = "en"
 
 
 class Purpose(StrEnum):

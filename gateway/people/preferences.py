@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.mail.forum import Member, Rhythm
 
-FORMS: Final = ("html", "plain")
+FORMS: Final = ("html", "plain", "mime", "index")
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?\Z", re.ASCII)
 _TIME = re.compile(r"(\d{1,2})(?::([0-5]\d))?\Z", re.ASCII)
 
 
@@ -74,6 +75,12 @@ def read_form(value: str) -> str:
     return value
 
 
+def _language(value: str) -> dict[str, Any]:
+    if not _LANGUAGE.match(value):
+        raise ValueError(f"language {value!r} is no language tag; one is de")
+    return {"language": value.lower()}
+
+
 def read_handle(value: str) -> str:
     if "@" in value or not value.isprintable():
         raise ValueError(f"the handle {value!r} holds what is never shown: an address or control characters")
@@ -96,6 +103,7 @@ READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "zone": _zone,
     "form": lambda value: {"form": read_form(value)},
     "pause": _pause,
+    "language": _language,
     "handle": lambda value: {"handle": read_handle(value)},
 }
 
@@ -104,6 +112,8 @@ def told(member: Member) -> str:
     """When digests come, in a few words."""
     if not member.has_digest:
         return "no digest"
+    if member.rhythm is Rhythm.IMMEDIATE:
+        return "each post at once" + (f", paused until {member.paused_until.isoformat()}" if member.paused_until else "")
     day = f" on {DAYS[member.weekday].title()}" if member.rhythm is Rhythm.WEEKLY else ""
     at = f"at minute {member.minute:02d}" if member.rhythm is Rhythm.HOURLY else f"at {member.hour:02d}:{member.minute:02d}"
     pause = f", paused until {member.paused_until.isoformat()}" if member.paused_until else ""

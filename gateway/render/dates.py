@@ -1,6 +1,6 @@
-"""Instants as readers see them: in their zone, with its name or offset, in English whatever the locale.
+"""Instants as readers see them: in their zone, with its name or offset, the day as their language writes it.
 
-In: aware UTC instants. Out: RFC 5322 section 3.3 dates for fields, and a form for reading.
+In: aware UTC instants. Out: RFC 5322 section 3.3 dates for fields, in English, and a form for reading.
 """
 
 from __future__ import annotations
@@ -9,19 +9,22 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from gateway.render.wording import Wording, wording
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def both_dates(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
+def both_dates(at: datetime, zone: ZoneInfo, words: Wording | None = None) -> tuple[str, str]:
     """`Fri, 10 Sep 2021 14:02:00 +0100` for a field, and `Fri 10 Sep 2021, 14:02 BST` for reading (`... +0545` where the
     zone has no letters of its own)."""
+    words = words or wording()
     local = at.astimezone(zone)
     offset = _offset(local.utcoffset())
     name = local.tzname() or ""
     day, date = _DAYS[local.weekday()], f"{local.day} {_MONTHS[local.month]} {local.year:04d}"
     time = f"{local.hour:02d}:{local.minute:02d}"
-    reading = f"{day} {date}, {time} {name if name.isalpha() else offset}"
+    reading = f"{words.day(local.date())}, {time} {name if name.isalpha() else offset}"
     return f"{day}, {date} {time}:{local.second:02d} {offset}", reading
 
 
@@ -30,9 +33,9 @@ def field_date(at: datetime, zone: ZoneInfo) -> str:
     return both_dates(at, zone)[0]
 
 
-def reading_date(at: datetime, zone: ZoneInfo) -> str:
+def reading_date(at: datetime, zone: ZoneInfo, words: Wording | None = None) -> str:
     """The date that a reader sees."""
-    return both_dates(at, zone)[1]
+    return both_dates(at, zone, words)[1]
 
 
 @lru_cache(maxsize=64)

@@ -1,7 +1,7 @@
 """The digest: an issue as text and as HTML (design 8; RFC 1153 for the text).
 
-In: an `Issue`, a zone and a language. Out: a `Rendering` that all readers of one form, zone and language share; nothing
-in it is personal. The clock, the reader and the network are not asked.
+In: an `Issue`, a form, a zone and a language. Out: a `Rendering` that all readers of that form, zone and language share;
+for what is personal it holds placeholders. The clock, the reader and the network are not asked.
 """
 
 from __future__ import annotations
@@ -11,87 +11,135 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from gateway.digest.activity import activity
 from gateway.digest.issue import Issue, ThreadPart
 from gateway.mail.address import Address
 from gateway.render.blocks import one_line
+from gateway.render.body import Placeholder
 from gateway.render.dates import reading_date
 from gateway.render.links import mailto
 from gateway.render.markup import Typesetter
-from gateway.render.page import anchor, list_cells
+from gateway.render.page import anchor, list_bars, list_cells
 from gateway.render.plain import WIDTH, enclose
 from gateway.render.rows import Row, contents, list_rows
 from gateway.render.templates import html_environment, text_environment
+from gateway.render.wording import Wording, wording
 from gateway.render.wrap import clip, columns, wrap
 
 # More lines than this and the contents are longer than one wants to read: then threads only.
 CONTENTS_MAX = 40
+PREHEADER_MAX = 140
+# What a form is made of: the whole text, or only what there is; and a page.
+TEMPLATES = {"html": "digest.txt.j2", "plain": "digest.txt.j2", "mime": "index.txt.j2", "index": "index.txt.j2"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """One issue, ready to be put into letters. Lines end with LF."""
+    """One part of an issue, ready to be put into letters; `html` is "" but for the form html. Lines end with LF."""
 
     subject: str
     text: str
     html: str
 
 
-def render_issue(issue: Issue, *, zone: ZoneInfo, language: str = "en", override: Path | None = None) -> Rendering:
-    """Both forms of an issue. `language` is the tag of the page (the words are English until a folder of templates in
-    another language is given as `override`). A template that cannot be read raises jinja2.TemplateError."""
-    name = one_line(issue.forum.title) or issue.forum.name
-    rows = [list_rows(part, zone, issue.address) for part in issue.threads]
-    subject = f"{name} Digest, Issue {issue.number}: {issue.new} new"
-    shared: dict[str, object] = {
-        "name": name,
-        "number": issue.number,
-        "language": language,
-        "address": str(issue.address),
-        "new": issue.new,
-        "thread_count": len(issue.threads),
-        "period": _period(issue, zone),
-        "request": f"{issue.forum.name}-request@{issue.forum.domain}",
-        "leave": f"{issue.forum.name}-leave@{issue.forum.domain}",
-    }
+def render_issue(
+    issue: Issue, *, form: str = "html", zone: ZoneInfo, language: str = "en", override: Path | None = None
+) -> Rendering:
+    """An issue in that form: "html" (text and HTML), "plain", "mime" (the text before the mails themselves) or "index".
+
+    `override` is an operator's folder of templates. A template that cannot be read raises jinja2.TemplateError.
+    """
+    words = wording(language)
+    rows = [list_rows(part, zone, issue.address, words) for part in issue.threads]
+    shared = _shared(issue, zone, words)
     return Rendering(
-        subject=subject,
-        text=_render_text(issue, rows, shared, override),
-        html=_render_html(issue, rows, shared, override),
+        subject=_subject(issue, words),
+        text=_render_text(issue, rows, shared, words, TEMPLATES[form], override),
+        html=_render_html(issue, rows, shared, zone, words, override) if form == "html" else "",
     )
 
 
 def render_thread_text(part: ThreadPart, zone: ZoneInfo, *, override: Path | None = None) -> str:
     """One thread as the text part of a digest shows it, without links: what `gateway thread show` prints."""
-    messages = enclose(list_rows(part, zone, None))
+    words = wording()
+    messages = enclose(list_rows(part, zone, None, words), words)
     return text_environment(override).get_template("thread.txt.j2").render(messages=messages)
 
 
-def _render_text(issue: Issue, rows: list[list[Row]], shared: dict[str, object], override: Path | None) -> str:
-    name, issue_number = str(shared["name"]), f" Digest, Issue {issue.number}"
-    # RFC 1153: the trailer is one line, and a line of asterisks as long.
-    end = f"End of {clip(name, WIDTH - len(issue_number) - len('End of '))}{issue_number}"
+def _shared(issue: Issue, zone: ZoneInfo, words: Wording) -> dict[str, object]:
+    """What both templates are given."""
+    count = len(issue.threads)
+    posts = words.plural("{count} new post", "{count} new posts", issue.new).format(count=issue.new)
+    threads = words.plural("in {count} thread", "in {count} threads", count).format(count=count)
+    since, until = (reading_date(at, zone, words) for at in (issue.since, issue.until))
+    return {
+        "_": words.word,
+        "name": _name(issue),
+        "issue": _issue(issue, words),
+        "language": words.language,
+        "address": str(issue.address),
+        "counts": f"{posts} {threads}",
+        "period": words.word("{since} to {until}").format(since=since, until=until),
+        "request": f"{issue.forum.name}-request@{issue.forum.domain}",
+        "leave": Placeholder("leave"),
+        "start_link": mailto(issue.address),
+    }
+
+
+def _name(issue: Issue) -> str:
+    return one_line(issue.forum.title) or issue.forum.name
+
+
+def _issue(issue: Issue, words: Wording) -> str:
+    text = words.word("Issue {number}").format(number=issue.number)
+    part = words.word("part {part} of {parts}").format(part=issue.part, parts=issue.parts)
+    return f"{text}, {part}" if issue.parts > 1 else text
+
+
+def _subject(issue: Issue, words: Wording) -> str:
+    title = words.word("{name} Digest").format(name=_name(issue))
+    return f"{title}, {_issue(issue, words)}: {words.word('{count} new').format(count=issue.new)}"
+
+
+def _render_text(
+    issue: Issue, rows: list[list[Row]], shared: dict[str, object], words: Wording, template: str, override: Path | None
+) -> str:
+    is_index = template == "index.txt.j2"
+    # RFC 1153, whatever the language: the trailer is one line, and a line of asterisks as long.
+    rest = f" Digest, Issue {issue.number}" + (f", part {issue.part}" if issue.parts > 1 else "")
+    end = f"End of {clip(_name(issue), WIDTH - len(rest) - len('End of '))}{rest}"
+    masthead = f"{words.word('{name} Digest').format(name=_name(issue))}, {_issue(issue, words)}"
     return (
         text_environment(override)
-        .get_template("digest.txt.j2")
+        .get_template(template)
         .render(
             shared,
-            masthead="\n".join(wrap(name + issue_number, WIDTH)),
-            topics=[_topic(part, each) for part, each in zip(issue.threads, rows, strict=True)],
-            messages=[message for each in rows for message in enclose(each)],
-            answers=[line for each in rows for line in _answer_lines(each)],
-            start_link=mailto(issue.address),
+            masthead="\n".join(wrap(masthead, WIDTH)),
+            topics=[_topic(part, each, words, is_index) for part, each in zip(issue.threads, rows, strict=True)],
+            messages=[] if is_index else [message for each in rows for message in enclose(each, words)],
+            answers=[] if is_index else [line for each in rows for line in _answer_lines(each)],
             trailer=end,
             stars="*" * columns(end),
         )
     )
 
 
-def _topic(part: ThreadPart, rows: list[Row]) -> str:
-    lines = wrap(f"{one_line(part.title) or 'Without a title'} ({part.new} new of {part.total})", WIDTH)
-    for row in contents(rows, CONTENTS_MAX):
-        start, end = f"  {row.entry.number:<3} ", f"  {row.author}"
-        lines.append(start + clip(row.label, max(WIDTH - len(start) - len(end), 20)) + end if row.label else start + row.author)
+def _topic(part: ThreadPart, rows: list[Row], words: Wording, is_index: bool) -> str:
+    count = words.word("{new} new of {total}").format(new=part.new, total=part.total)
+    lines = wrap(f"{_title(part, words)} ({count})", WIDTH)
+    for row in _every_new(rows) if is_index else contents(rows, CONTENTS_MAX):
+        start = f"  {row.entry.number:<3} "
+        end = f"  {row.author}" + (f"  {row.marker}" if is_index else "")
+        lines.append(start + clip(row.label, max(WIDTH - len(start) - len(end), 20)) + end if row.label else start + end.lstrip())
     return "\n".join(clip(line, WIDTH) for line in lines)
+
+
+def _every_new(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row.entry.is_new and not row.entry.is_ghost]
+
+
+def _title(part: ThreadPart, words: Wording) -> str:
+    return one_line(part.title) or words.word("Without a title")
 
 
 def _answer_lines(rows: Iterable[Row]) -> Iterable[str]:
@@ -100,32 +148,36 @@ def _answer_lines(rows: Iterable[Row]) -> Iterable[str]:
             yield f"{clip(' '.join(filter(None, (row.entry.number, row.author))), WIDTH - 20)} {row.marker}\n{row.link}"
 
 
-def _render_html(issue: Issue, rows: list[list[Row]], shared: dict[str, object], override: Path | None) -> str:
+def _render_html(
+    issue: Issue,
+    rows: list[list[Row]],
+    shared: dict[str, object],
+    zone: ZoneInfo,
+    words: Wording,
+    override: Path | None,
+) -> str:
     environment = html_environment(override)
     typesetter = Typesetter(environment.styles)  # type: ignore[attr-defined]
     threads = [
         {
-            "title": one_line(part.title) or "Without a title",
-            "new": part.new,
-            "total": part.total,
+            "title": _title(part, words),
+            "count": words.word("{new} new of {total}").format(new=part.new, total=part.total).replace(" ", "\u00a0"),
             "anchor": f"t-{place}",
             "topics": [(anchor(row), row.entry.number, row.label, row.author) for row in contents(each, CONTENTS_MAX)],
-            "entries": list_cells(each, typesetter),
+            "entries": list_cells(each, typesetter, words),
             "closes": "-" * (each[-1].level if each else 0),
         }
         for place, (part, each) in enumerate(zip(issue.threads, rows, strict=True), 1)
     ]
     request = Address(f"{issue.forum.name}-request", issue.forum.domain)
+    dates = [entry.at for part in issue.threads for entry in part.entries if entry.is_new and entry.at]
+    titles = "; ".join(_title(part, words) for part in issue.threads)
     return environment.get_template("digest.html.j2").render(
         shared,
         threads=threads,
         sheet=typesetter.sheet,
-        start_link=mailto(issue.address),
+        preheader=clip(f"{shared['counts']}: {titles}", PREHEADER_MAX),
+        bars=list_bars(activity(dates, issue.since, issue.until, zone), words),
         rules_link=mailto(request, subject="rules"),
         settings_link=mailto(request, subject="set"),
-        leave_link=mailto(Address(f"{issue.forum.name}-leave", issue.forum.domain)),
     )
-
-
-def _period(issue: Issue, zone: ZoneInfo) -> str:
-    return f"{reading_date(issue.since, zone)} to {reading_date(issue.until, zone)}"

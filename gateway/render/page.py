@@ -6,13 +6,16 @@ look-ups is what keeps a page of ten thousand comments cheap in the sandbox.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from gateway.digest.activity import Bar
 from gateway.render.markup import Typesetter
-from gateway.render.rows import IMPOSTER, Row
+from gateway.render.rows import Row
+from gateway.render.wording import Wording
 
 
 class Cell(NamedTuple):
@@ -38,11 +41,46 @@ class Cell(NamedTuple):
     body: Markup
     files: list[str]
     link: str
+    answer: str
 
 
-def list_cells(rows: list[Row], typesetter: Typesetter) -> Iterator[Cell]:
+class Chart(NamedTuple):
+    """A small picture of the period made of table cells, which every mail program draws: `bars` are (height, tip)."""
+
+    bars: list[tuple[int, str]]
+    first: str
+    last: str
+    told: str
+
+
+BAR_HEIGHT = 36
+
+
+def list_bars(bars: Sequence[Bar], words: Wording) -> Chart | None:
+    """The picture of when posts were written, and the same in words for who does not see it."""
+    if not bars:
+        return None
+    by_hour = bars[1].at.date() == bars[0].at.date() or bars[1].at - bars[0].at < timedelta(hours=12)
+    most = max(bars, key=lambda bar: bar.posts)
+
+    def name(bar: Bar) -> str:
+        return f"{bar.at:%H:%M}" if by_hour else words.day(bar.at.date())
+
+    told = words.plural("{count} post at most, {when}", "{count} posts at most, {when}", most.posts)
+    return Chart(
+        bars=[
+            (round(BAR_HEIGHT * bar.posts / most.posts) or (1 if bar.posts else 0), f"{name(bar)}: {bar.posts}") for bar in bars
+        ],
+        first=name(bars[0]),
+        last=name(bars[-1]),
+        told=told.format(count=most.posts, when=name(most)),
+    )
+
+
+def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Iterator[Cell]:
     """The cells of one thread, in order; lines still open at the end are the template's to close (`level` of the last row)."""
     level = 0
+    answer, the_article = words.word("Answer {what}"), words.word("the article")
     for row in rows:
         entry = row.entry
         yield Cell(
@@ -60,10 +98,11 @@ def list_cells(rows: list[Row], typesetter: Typesetter) -> Iterator[Cell]:
             date=row.date,
             marker=row.marker,
             answers=row.answers,
-            warning=IMPOSTER if entry.is_imposter else "",
+            warning=row.warning,
             body=typesetter.body(row.blocks),
             files=row.files,
             link=row.link,
+            answer=answer.format(what=entry.number or the_article) if row.link else "",
         )
         level = row.level
 

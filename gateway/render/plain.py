@@ -12,7 +12,8 @@ import re
 from typing import NamedTuple
 
 from gateway.render.blocks import Block
-from gateway.render.rows import IMPOSTER, Row
+from gateway.render.rows import Row
+from gateway.render.wording import Wording
 from gateway.render.wrap import clip, columns, set_lines, wrap
 
 WIDTH = 72
@@ -27,18 +28,18 @@ class Enclosed(NamedTuple):
     body: str
 
 
-def enclose(rows: list[Row]) -> list[Enclosed]:
+def enclose(rows: list[Row], words: Wording) -> list[Enclosed]:
     """The messages of one thread."""
     messages: list[Enclosed] = []
     earlier: list[str] = []
     for row in rows:
         if row.entry.depth and (row.entry.is_ghost or not row.entry.is_new):
-            earlier.append(_mention(row))
+            earlier.append(_mention(row, words))
             continue
-        messages.append(Enclosed(_fields(row), _body(row, earlier)))
+        messages.append(Enclosed(_fields(row), _body(row, earlier, words)))
         earlier = []
     if earlier:
-        messages.append(Enclosed("Subject: Earlier in this thread", "\n".join(earlier)))
+        messages.append(Enclosed(fold_subject(words.word("Earlier in this thread")), "\n".join(earlier)))
     return messages
 
 
@@ -63,16 +64,18 @@ def _folded(line: str) -> str:
     return line if len(line) * 2 <= WIDTH or columns(line) <= WIDTH else "\n ".join(wrap(line, WIDTH - 1))
 
 
-def _body(row: Row, earlier: list[str]) -> str:
+def _body(row: Row, earlier: list[str], words: Wording) -> str:
     pad = " " * (INDENT * row.level)
     paragraphs = ["\n".join(earlier)] if earlier else []
     if not row.entry.is_new:
-        paragraphs.append("In an earlier issue.")
-    if row.entry.is_imposter:
-        paragraphs.append(pad + IMPOSTER)
+        paragraphs.append(words.word("In an earlier issue."))
+    if row.warning:
+        paragraphs.append(pad + row.warning)
     paragraphs += [_set_block(block, pad) for block in row.blocks]
     if row.files:
-        paragraphs.append("\n".join(pad + line for file in row.files for line in wrap(f"File: {file}", WIDTH - len(pad))))
+        paragraphs.append(
+            "\n".join(pad + line for file in row.files for line in wrap(f"{words.word('File')}: {file}", WIDTH - len(pad)))
+        )
     body = "\n\n".join(paragraphs)
     # RFC 1153: a line of hyphens in a body may not look like ours.
     return _SEPARATOR.sub(" ", body) if "-----------------------------" in body else body
@@ -84,9 +87,9 @@ def _set_block(block: Block, pad: str) -> str:
     return prefix + ("\n" + prefix).join(set_lines(lines, WIDTH - len(prefix), may_flow=is_prose))
 
 
-def _mention(row: Row) -> str:
+def _mention(row: Row, words: Wording) -> str:
     if row.entry.is_ghost:
         return f"{row.entry.number} {row.label}".lstrip()
-    start = f"Earlier: {row.entry.number} "
+    start = f"{words.word('Earlier')}: {row.entry.number} "
     end = f"{row.author} {row.marker}".rstrip()
     return f"{start}{clip(row.label, max(WIDTH - columns(start + end) - 2, 8))}, {end}" if row.label else start + end

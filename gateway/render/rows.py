@@ -17,13 +17,10 @@ from gateway.mail.message import Attachment, SpanKind
 from gateway.render.blocks import Block, one_line, split_blocks
 from gateway.render.dates import both_dates
 from gateway.render.links import mailto
+from gateway.render.wording import Wording
 from gateway.render.wrap import clip
 
 LEVEL_MAX = 6
-NO_NAME = "(no name)"
-GHOST = "a comment that has not arrived"
-GHOST_HEAD = "an article that has not arrived"
-IMPOSTER = "Another text under a Message-ID that was used before."
 TITLE_MAX = 76
 EXCERPT = 60
 _METALS = ("gold", "silver", "bronze")
@@ -48,10 +45,12 @@ class Row(NamedTuple):
     blocks: list[Block]
     files: list[str]
     link: str
+    warning: str
 
 
-def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None) -> list[Row]:
+def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: Wording) -> list[Row]:
     """The rows of a thread; without an `address` nothing can be answered and there are no links."""
+    no_name = words.word("(no name)")
     rows: list[Row] = []
     head = one_line(part.title)
     levels = Levels()
@@ -59,24 +58,25 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None) -> list
         level, is_capped = levels.next(entry)
         title = one_line(entry.title)
         blocks = split_blocks(entry.spans) if entry.is_new else []
-        field_date, date = both_dates(entry.at, zone) if entry.at else ("", "")
-        badge, metal = _badge(entry.badge) if entry.badge else ("", "")
+        field_date, date = both_dates(entry.at, zone, words) if entry.at else ("", "")
+        badge, metal = _badge(entry.badge, words) if entry.badge else ("", "")
         rows.append(
             Row(
                 entry=entry,
                 level=level,
                 title=title,
-                label=title or _label(entry, head),
-                author=one_line(entry.author) or ("" if entry.is_ghost else NO_NAME),
+                label=title or _label(entry, head, words),
+                author=one_line(entry.author) or ("" if entry.is_ghost else no_name),
                 badge=badge,
                 metal=metal,
                 marker=f"[#{one_line(entry.marker)}]" if entry.marker else "",
                 date=date,
                 field_date=field_date,
-                answers=_answers(entry) if is_capped else "",
+                answers=_answers(entry, no_name) if is_capped else "",
                 blocks=blocks,
-                files=[_file(file) for file in entry.attachments] if entry.is_new else [],
+                files=[_file(file, words) for file in entry.attachments] if entry.is_new else [],
                 link=_link(entry, title or head, address),
+                warning=words.word("Another text under a Message-ID that was used before.") if entry.is_imposter else "",
             )
         )
     return rows
@@ -106,27 +106,27 @@ def contents(rows: list[Row], most: int) -> Iterator[Row]:
     return iter(top if len(top) <= most else ())
 
 
-def _label(entry: Entry, head: str) -> str:
+def _label(entry: Entry, head: str, words: Wording) -> str:
     if entry.is_ghost:
-        return GHOST if entry.depth else GHOST_HEAD
+        return words.word("a comment that has not arrived" if entry.depth else "an article that has not arrived")
     if not entry.depth:
         return head
     if entry.depth > 1 and entry.is_new:
         return ""
     for span in entry.spans:
-        if span.kind is SpanKind.TEXT and (words := one_line(span.text[: 8 * EXCERPT])):
-            return clip(words, EXCERPT)
+        if span.kind is SpanKind.TEXT and (start := one_line(span.text[: 8 * EXCERPT])):
+            return clip(start, EXCERPT)
     return ""
 
 
-def _badge(text: str) -> tuple[str, str]:
+def _badge(text: str, words: Wording) -> tuple[str, str]:
     badge = one_line(text)
     metal = badge.partition(" ")[0].lower()
-    return (f"{metal.capitalize()} badge", metal) if metal in _METALS else (badge, "")
+    return (words.word(f"{metal.capitalize()} badge"), metal) if metal in _METALS else (badge, "")
 
 
-def _answers(entry: Entry) -> str:
-    return one_line(entry.parent_author) or one_line(entry.parent_number) or NO_NAME
+def _answers(entry: Entry, no_name: str) -> str:
+    return one_line(entry.parent_author) or one_line(entry.parent_number) or no_name
 
 
 def _link(entry: Entry, title: str, address: Address | None) -> str:
@@ -136,10 +136,10 @@ def _link(entry: Entry, title: str, address: Address | None) -> str:
     return mailto(address, subject=clip(subject, TITLE_MAX), in_reply_to=one_line(entry.msgid))
 
 
-def _file(file: Attachment) -> str:
+def _file(file: Attachment, words: Wording) -> str:
     size = float(max(file.size, 0))
     unit = 0
     while size >= 999.5 and unit < len(_UNITS) - 1:
         size /= 1000
         unit += 1
-    return f"{one_line(file.name) or 'file without a name'} ({one_line(file.type)}, {size:.3g} {_UNITS[unit]})"
+    return f"{one_line(file.name) or words.word('file without a name')} ({one_line(file.type)}, {size:.3g} {_UNITS[unit]})"

@@ -1,49 +1,40 @@
-"""Publication numbers, the ledger of issues and the outbox (design 8.5, 9): who has been told what, and what waits to be sent."""
+"""Publication numbers and the ledger of issues (design 8.5): who has been told what."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from gateway.journal import Verb
-from gateway.mail.forum import Member
 from gateway.store.archive import POST
-from gateway.store.bulk import table_of
+from gateway.store.bulk import slices, table_of
 from gateway.store.keep import FORUM, JOURNAL, MAIL
-from gateway.store.tables import IssueRow, LetterRow, RenderingRow
+from gateway.store.tables import IssueRow, RenderingRow
 
-ISSUE, LETTER, RENDERING = table_of(IssueRow), table_of(LetterRow), table_of(RenderingRow)
-LEASE = timedelta(minutes=5)
-
-
-class State(StrEnum):
-    """Of a letter in the outbox."""
-
-    READY = "ready"
-    SENT = "sent"
-    BOUNCED = "bounced"
-    DROPPED = "dropped"
+ISSUE, RENDERING = table_of(IssueRow), table_of(RenderingRow)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """The text of an issue, as stored; `outline` is JSON: path number to marker, for each thread."""
+    """The text of one part of an issue, as stored (`RenderingRow`)."""
 
     id: UUID
+    part: int
     from_number: int
     to_number: int
     until: datetime
+    form: str
     zone: str
     language: str
     subject: str
     text: str
     html: str
     outline: str
+    posts: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +52,6 @@ class Ledger:
     rendering_id: UUID
     msgid: str
     previous: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """One mail of ours on its way."""
-
-    id: UUID
-    forum_id: UUID
-    issue_id: UUID
-    member_id: UUID
-    recipient: str
-    fence: int
-    attempts: int
-    at: datetime
 
 
 def note(
@@ -119,15 +96,38 @@ def last_published(connection: Connection, forum_id: UUID, until: datetime) -> i
     return connection.execute(query).scalar_one() or 0
 
 
-def has_issue(connection: Connection, member: Member, period_id: str) -> bool:
-    here = (ISSUE.c.forum_id == member.forum_id) & (ISSUE.c.member_id == member.id)
-    return connection.execute(select(ISSUE.c.id).where(here, ISSUE.c.period_id == period_id)).first() is not None
+def published_at(connection: Connection, forum_id: UUID, above: int) -> datetime | None:
+    """When the first post with a publication number above `above` got it."""
+    query = select(func.min(POST.c.published_at)).where(
+        POST.c.forum_id == forum_id, POST.c.number > above, POST.c.hidden_by.is_(None)
+    )
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found
 
 
-def last_issue(connection: Connection, member: Member) -> str | None:
-    """The msgid of the member's last issue."""
-    here = (ISSUE.c.forum_id == member.forum_id) & (ISSUE.c.member_id == member.id)
-    return connection.execute(select(ISSUE.c.msgid).where(here).order_by(ISSUE.c.to_number.desc()).limit(1)).scalar()
+def posts_between(connection: Connection, forum_id: UUID, above: int, up_to: int) -> list[UUID]:
+    """The ids of the posts with such publication numbers, in their order."""
+    query = select(POST.c.id).where(
+        POST.c.forum_id == forum_id, POST.c.number > above, POST.c.number <= up_to, POST.c.hidden_by.is_(None)
+    )
+    return list(connection.execute(query.order_by(POST.c.number)).scalars())
+
+
+def told_members(connection: Connection, forum_id: UUID, period_ids: Iterable[str]) -> set[tuple[UUID, str]]:
+    """The members who have an issue of one of these periods, each with the period's id."""
+    query = select(ISSUE.c.member_id, ISSUE.c.period_id).where(ISSUE.c.forum_id == forum_id)
+    return {(row[0], row[1]) for row in connection.execute(query.where(ISSUE.c.period_id.in_(list(period_ids))))}
+
+
+def last_issues(connection: Connection, forum_id: UUID, member_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The msgid of the last issue of each of these members who had one."""
+    found: dict[UUID, str] = {}
+    for ids in slices(member_ids):
+        here = (ISSUE.c.forum_id == forum_id) & ISSUE.c.member_id.in_(ids)
+        order = func.row_number().over(partition_by=ISSUE.c.member_id, order_by=ISSUE.c.to_number.desc()).label("place")
+        last = select(ISSUE.c.member_id, ISSUE.c.msgid, order).where(here).subquery("last")
+        found |= {row[0]: row[1] for row in connection.execute(select(last).where(last.c.place == 1))}
+    return found
 
 
 def issue_number(connection: Connection, forum_id: UUID, to_number: int) -> int:
@@ -136,12 +136,11 @@ def issue_number(connection: Connection, forum_id: UUID, to_number: int) -> int:
     return int(connection.execute(before).scalar_one()) + 1
 
 
-def find_rendering(
-    connection: Connection, forum_id: UUID, *, from_number: int, to_number: int, until: datetime, zone: str, language: str
-) -> UUID | None:
-    wanted = {"from_number": from_number, "to_number": to_number, "until": until, "zone": zone, "language": language}
-    query = select(RENDERING.c.id).where(RENDERING.c.forum_id == forum_id)
-    return connection.execute(query.filter_by(**wanted)).scalar()
+def find_rendering(connection: Connection, forum_id: UUID, **key: object) -> tuple[UUID, int] | None:
+    """The rendering of that `from_number`, `to_number`, `until`, `form`, `zone` and `language`, and how many parts it has."""
+    query = select(RENDERING.c.id, func.count()).where(RENDERING.c.forum_id == forum_id).group_by(RENDERING.c.id)
+    row = connection.execute(query.filter_by(**key)).first()
+    return (row[0], row[1]) if row is not None else None
 
 
 def keep_rendering(connection: Connection, forum_id: UUID, rendered: Rendered) -> None:
@@ -149,61 +148,21 @@ def keep_rendering(connection: Connection, forum_id: UUID, rendered: Rendered) -
     connection.execute(insert(RENDERING).values(forum_id=forum_id, **values))
 
 
-def keep_issue(connection: Connection, ledger: Ledger, recipient: str, letter_id: UUID, now: datetime) -> None:
-    """The ledger row and its letter; in one transaction with the member's cursor, which is the caller's."""
-    connection.execute(insert(ISSUE).values(**{name: getattr(ledger, name) for name in Ledger.__slots__}))
-    connection.execute(
-        insert(LETTER).values(
-            forum_id=ledger.forum_id,
-            id=letter_id,
-            issue_id=ledger.id,
-            member_id=ledger.member_id,
-            recipient=recipient,
-            state=State.READY,
-            due_at=now,
-            lease_until=None,
-            fence=0,
-            attempts=0,
-            last_reply="",
-            at=now,
-        )
-    )
+def keep_issues(connection: Connection, issues: Iterable[Ledger]) -> None:
+    """Ledger rows; in one transaction with their letters and the members' cursors, which are the caller's."""
+    rows = [{name: getattr(one, name) for name in Ledger.__slots__} for one in issues]
+    if rows:
+        connection.execute(insert(ISSUE), rows)
 
 
-def claim(connection: Connection, now: datetime, limit: int) -> list[Letter]:
-    """Takes letters that are due under a lease; nobody else gets them until it has run out."""
-    free = or_(LETTER.c.lease_until.is_(None), LETTER.c.lease_until < now)
-    query = select(LETTER).where(LETTER.c.state == State.READY, LETTER.c.due_at <= now, free)
-    rows = connection.execute(query.order_by(LETTER.c.due_at, LETTER.c.id).limit(limit).with_for_update(skip_locked=True)).all()
-    for row in rows:
-        here = (LETTER.c.forum_id == row.forum_id) & (LETTER.c.id == row.id)
-        values: dict[str, Any] = {"lease_until": now + LEASE, "fence": row.fence + 1, "attempts": row.attempts + 1}
-        connection.execute(update(LETTER).where(here).values(**values))
-    return [_letter(row) for row in rows]
-
-
-def _letter(row: Row[Any]) -> Letter:
-    """As it is after the claim."""
-    same = {name: getattr(row, name) for name in ("id", "forum_id", "issue_id", "member_id", "recipient", "at")}
-    return Letter(**same, fence=row.fence + 1, attempts=row.attempts + 1)
-
-
-def settle(connection: Connection, letter: Letter, *, state: State, reply: str, due_at: datetime) -> bool:
-    """Writes what became of a claimed letter; False when the lease was lost and somebody else has it now."""
-    here = (LETTER.c.forum_id == letter.forum_id) & (LETTER.c.id == letter.id) & (LETTER.c.fence == letter.fence)
-    values = {"state": state, "last_reply": reply, "due_at": due_at, "lease_until": None}
-    return connection.execute(update(LETTER).where(here).values(**values)).rowcount == 1
-
-
-def find_issue(connection: Connection, forum_id: UUID, issue_id: UUID) -> tuple[Ledger, Rendered]:
-    """An issue and its rendering."""
+def find_issue(connection: Connection, forum_id: UUID, issue_id: UUID) -> Ledger:
+    """An issue."""
     row = connection.execute(select(ISSUE).where(ISSUE.c.forum_id == forum_id, ISSUE.c.id == issue_id)).one()
-    here = (RENDERING.c.forum_id == forum_id) & (RENDERING.c.id == row.rendering_id)
-    text = connection.execute(select(RENDERING).where(here)).one()
-    ledger = Ledger(**{name: getattr(row, name) for name in Ledger.__slots__})
-    return ledger, Rendered(**{name: getattr(text, name) for name in Rendered.__slots__})
+    return Ledger(**{name: getattr(row, name) for name in Ledger.__slots__})
 
 
-def count_waiting(connection: Connection) -> int:
-    """How many letters have not ended yet."""
-    return int(connection.execute(select(func.count()).where(LETTER.c.state == State.READY)).scalar_one())
+def rendering(connection: Connection, forum_id: UUID, rendering_id: UUID, part: int) -> Rendered:
+    """One part of a rendering."""
+    here = (RENDERING.c.forum_id == forum_id) & (RENDERING.c.id == rendering_id) & (RENDERING.c.part == part)
+    row = connection.execute(select(RENDERING).where(here)).one()
+    return Rendered(**{name: getattr(row, name) for name in Rendered.__slots__})

@@ -1,97 +1,115 @@
-"""The outbox as an operator sees and mends it: what waits, what was said last, try again, give up (design 9).
+"""The outbox (design 9): what waits to be sent, who is at it, what became of it.
 
-A letter is named by the last eight digits of its id. What a worker has claimed is left to it: its lease ends by itself.
+A claim moves a letter's `due_at` to the end of its lease, so that one index finds what is due, however many rows there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from gateway.journal import Verb
-from gateway.store.ledger import ISSUE, LETTER, RENDERING, State, note
+from gateway.store.bulk import table_of
+from gateway.store.tables import HaltRow, LetterRow
+
+LETTER, HALT = table_of(LetterRow), table_of(HaltRow)
+LEASE = timedelta(minutes=5)
+OUTBOX = "outbox"
+
+
+class State(StrEnum):
+    """Of a letter in the outbox."""
+
+    READY = "ready"
+    SENT = "sent"
+    BOUNCED = "bounced"
+    DROPPED = "dropped"
+
+
+class Kind(StrEnum):
+    """What a letter brings: a part of an issue, a post as it came, or a notice of ours."""
+
+    DIGEST = "digest"
+    COPY = "copy"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waybill:
-    """One letter and what became of it so far."""
+class Letter:
+    """One mail of ours on its way; `subject_id`, `part` and `text` as `LetterRow` has them."""
 
     id: UUID
     forum_id: UUID
+    kind: Kind
+    subject_id: UUID | None = None
+    part: int = 1
+    text: str = ""
+    member_id: UUID | None
     recipient: str
-    subject: str
-    period: str
-    state: str
-    queued_at: datetime
-    due_at: datetime
-    attempts: int
-    last_reply: str
-
-    @property
-    def name(self) -> str:
-        return self.id.hex[-8:]
+    at: datetime
+    fence: int = 0
+    attempts: int = 0
 
 
-_COLUMNS = (
-    *(
-        LETTER.c.id,
-        LETTER.c.forum_id,
-        LETTER.c.recipient,
-        LETTER.c.state,
-        LETTER.c.due_at,
-        LETTER.c.attempts,
-        LETTER.c.last_reply,
-    ),
-    *(LETTER.c.at.label("queued_at"), ISSUE.c.period_id.label("period"), RENDERING.c.subject),
-)
-_WHOLE = (
-    select(*_COLUMNS)
-    .join(ISSUE, (ISSUE.c.forum_id == LETTER.c.forum_id) & (ISSUE.c.id == LETTER.c.issue_id))
-    .join(RENDERING, (RENDERING.c.forum_id == ISSUE.c.forum_id) & (RENDERING.c.id == ISSUE.c.rendering_id))
-)
+_SAME = ("id", "forum_id", "subject_id", "part", "text", "member_id", "recipient", "at")
 
 
-def list_letters(connection: Connection, forum_id: UUID, state: str, limit: int) -> list[Waybill]:
-    """The letters of a forum in that state ("" for all), the last queued first."""
-    query = _WHOLE.where(LETTER.c.forum_id == forum_id)
-    if state:
-        query = query.where(LETTER.c.state == state)
-    rows = connection.execute(query.order_by(LETTER.c.at.desc(), LETTER.c.id.desc()).limit(limit))
-    return [_waybill(row) for row in rows]
+def put(connection: Connection, letters: Iterable[Letter]) -> None:
+    """Puts letters into the outbox, due at once; in the transaction of what they tell."""
+    new = {"state": State.READY, "lease_until": None, "last_reply": "", "fence": 0, "attempts": 0}
+    rows = [{name: getattr(one, name) for name in (*_SAME, "kind")} | new | {"due_at": one.at} for one in letters]
+    if rows:
+        connection.execute(insert(LETTER), rows)
 
 
-def find_letter(connection: Connection, forum_id: UUID, name: str) -> Waybill | None:
-    """The letter of that name, the latest when there are several; None when there is none."""
-    wanted = name.strip().lower()
-    rows = connection.execute(select(LETTER.c.id).where(LETTER.c.forum_id == forum_id).order_by(LETTER.c.id.desc()))
-    found = next((id for (id,) in rows if id.hex[-8:] == wanted), None)
-    if found is None:
-        return None
-    return _waybill(connection.execute(_WHOLE.where(LETTER.c.forum_id == forum_id, LETTER.c.id == found)).one())
+def claim(connection: Connection, now: datetime, limit: int) -> list[Letter]:
+    """Takes letters that are due under a lease; nobody else gets them until it has run out."""
+    if why_halted(connection):
+        return []
+    query = select(LETTER).where(LETTER.c.state == State.READY, LETTER.c.due_at <= now)
+    rows = connection.execute(query.order_by(LETTER.c.due_at, LETTER.c.id).limit(limit).with_for_update(skip_locked=True)).all()
+    for row in rows:
+        here = (LETTER.c.forum_id == row.forum_id) & (LETTER.c.id == row.id)
+        until = now + LEASE
+        values: dict[str, Any] = {"due_at": until, "lease_until": until, "fence": row.fence + 1, "attempts": row.attempts + 1}
+        connection.execute(update(LETTER).where(here).values(**values))
+    return [_letter(row) for row in rows]
 
 
-def retry(connection: Connection, letter: Waybill, now: datetime) -> bool:
-    """Makes a letter that has not been sent due at once; False when it was sent, or somebody is at it."""
-    return _change(connection, letter, now, (State.READY, State.BOUNCED, State.DROPPED), state=State.READY, due_at=now)
+def _letter(row: Row[Any]) -> Letter:
+    """As it is after the claim."""
+    same = {name: getattr(row, name) for name in _SAME}
+    return Letter(**same, kind=Kind(row.kind), fence=row.fence + 1, attempts=row.attempts + 1)
 
 
-def drop(connection: Connection, letter: Waybill, now: datetime, id: UUID) -> bool:
-    """Gives up on a letter that waits; False when it does not wait, or somebody is at it."""
-    if not _change(connection, letter, now, (State.READY,), state=State.DROPPED, last_reply="dropped by hand"):
-        return False
-    note(connection, letter.forum_id, id=id, at=now, verb=Verb.DISCARDED, subject=letter.id, detail="letter dropped by hand")
-    return True
+def settle(connection: Connection, letter: Letter, *, state: State, reply: str, due_at: datetime) -> bool:
+    """Writes what became of a claimed letter; False when the lease was lost and somebody else has it now."""
+    here = (LETTER.c.forum_id == letter.forum_id) & (LETTER.c.id == letter.id) & (LETTER.c.fence == letter.fence)
+    values = {"state": state, "last_reply": reply, "due_at": due_at, "lease_until": None}
+    return connection.execute(update(LETTER).where(here).values(**values)).rowcount == 1
 
 
-def _change(connection: Connection, letter: Waybill, now: datetime, states: tuple[State, ...], **values: object) -> bool:
-    here = (LETTER.c.forum_id == letter.forum_id) & (LETTER.c.id == letter.id) & LETTER.c.state.in_(states)
-    free = or_(LETTER.c.lease_until.is_(None), LETTER.c.lease_until < now)
-    return connection.execute(update(LETTER).where(here, free).values(**values, lease_until=None)).rowcount == 1
+def count_waiting(connection: Connection) -> int:
+    """How many letters have not ended yet."""
+    return int(connection.execute(select(func.count()).where(LETTER.c.state == State.READY)).scalar_one())
 
 
-def _waybill(row: Any) -> Waybill:
-    return Waybill(**{name: getattr(row, name) for name in Waybill.__slots__})
+def halt(connection: Connection, now: datetime, why: str) -> None:
+    """No letter goes out until `release`."""
+    connection.execute(delete(HALT).where(HALT.c.name == OUTBOX))
+    connection.execute(insert(HALT).values(name=OUTBOX, at=now, why=why))
+
+
+def why_halted(connection: Connection) -> str:
+    """Why no letter goes out; "" when they do."""
+    return str(connection.execute(select(HALT.c.why).where(HALT.c.name == OUTBOX)).scalar() or "")
+
+
+def release(connection: Connection) -> bool:
+    """Lets letters go out again; False when they did."""
+    return connection.execute(delete(HALT).where(HALT.c.name == OUTBOX)).rowcount == 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum, Member, Rhythm
@@ -89,6 +89,7 @@ def _member_values(member: Member) -> dict[str, Any]:
         "minute": member.minute,
         "weekday": member.weekday,
         "paused_until": member.paused_until,
+        "language": member.language,
     }
 
 
@@ -130,6 +131,7 @@ def _member(row: Row[Any]) -> Member:
         minute=row.minute,
         weekday=row.weekday,
         paused_until=row.paused_until,
+        language=row.language,
     )
 
 
@@ -139,12 +141,26 @@ def cursors(connection: Connection, forum_id: UUID) -> dict[UUID, int]:
     return {row.id: row.cursor for row in rows}
 
 
-def move_cursor(connection: Connection, member: Member, number: int) -> None:
-    here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
-    connection.execute(update(MEMBER).where(here).values(cursor=number))
+def move_cursors(connection: Connection, forum_id: UUID, cursors: Mapping[UUID, int]) -> None:
+    """Notes up to which publication number each of these members has been told."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == bindparam("of"))
+    if cursors:
+        rows = [{"of": id, "to": number} for id, number in cursors.items()]
+        connection.execute(update(MEMBER).where(here).values(cursor=bindparam("to")), rows)
 
 
-def form_of(connection: Connection, forum_id: UUID, member_id: UUID) -> str:
-    """The form in which a member reads digests."""
-    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id)
-    return str(connection.execute(select(MEMBER.c.form).where(here)).scalar_one())
+def member_of(connection: Connection, forum_id: UUID, member_id: UUID) -> Member | None:
+    """The member of that id."""
+    row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id == member_id)).first()
+    return _member(row) if row is not None else None
+
+
+def member_with_key(connection: Connection, forum_id: UUID, address_key: str) -> Member | None:
+    """The member with that address key."""
+    row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.address_key == address_key)).first()
+    return _member(row) if row is not None else None
+
+
+def forum_of(connection: Connection, forum_id: UUID) -> Forum:
+    """The forum of that id."""
+    return _forum(connection.execute(select(FORUM).where(FORUM.c.id == forum_id)).one())

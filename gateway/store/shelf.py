@@ -142,6 +142,11 @@ def find_post(connection: Connection, forum_id: UUID, name: str) -> Post | None:
     return None
 
 
+def post_of_id(connection: Connection, forum_id: UUID, post_id: UUID) -> Post:
+    """The post of that id, hidden or not."""
+    return _post(connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.id == post_id)).one())
+
+
 def post_of_mail(connection: Connection, forum_id: UUID, mail_id: UUID) -> Post | None:
     """The post that a mail became, if it did."""
     row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.mail_id == mail_id)).first()

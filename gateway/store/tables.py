@@ -60,7 +60,10 @@ class ForumRow(SQLModel, table=True):
 
 
 class MemberRow(SQLModel, table=True):
-    """Fact. `cursor` is the publication number up to which this member has been told."""
+    """Fact. `cursor` is the publication number up to which this member has been told.
+
+    `bounce_score` is as of `bounced_at`, the last bounce that counted; it decays from there (`flow.bounces`).
+    """
 
     __tablename__ = "member"
     __table_args__ = (UniqueConstraint("forum_id", "address_key"),)
@@ -79,7 +82,10 @@ class MemberRow(SQLModel, table=True):
     minute: int
     weekday: int
     paused_until: date | None
+    language: str
     cursor: int = 0
+    bounce_score: float = 0.0
+    bounced_at: datetime | None = None
 
 
 class MailRow(SQLModel, table=True):
@@ -248,22 +254,29 @@ class JournalRow(SQLModel, table=True):
 
 
 class RenderingRow(SQLModel, table=True):
-    """Fact: the text of an issue for all who share range, end of period, zone and language; `outline`: path number to marker."""
+    """Fact: one part of an issue for all who share range, end of period, form, zone and language; parts share an id.
+
+    `outline` is path number to marker, for each thread, as JSON; `posts` the ids of the new posts, as JSON: their stored bytes
+    are the parts of the form mime.
+    """
 
     __tablename__ = "rendering"
-    __table_args__ = (UniqueConstraint("forum_id", "from_number", "to_number", "until", "zone", "language"),)
+    __table_args__ = (UniqueConstraint("forum_id", "from_number", "to_number", "until", "form", "zone", "language", "part"),)
 
     forum_id: UUID = Field(primary_key=True, sa_type=Id)
     id: UUID = Field(primary_key=True, sa_type=Id)
+    part: int = Field(primary_key=True)
     from_number: int
     to_number: int
     until: datetime
+    form: str
     zone: str
     language: str
     subject: str
     text: str = Field(sa_column=Column(Text, nullable=False))
     html: str = Field(sa_column=Column(Text, nullable=False))
     outline: str = Field(sa_column=Column(Text, nullable=False))
+    posts: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class IssueRow(SQLModel, table=True):
@@ -273,6 +286,8 @@ class IssueRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("forum_id", "member_id", "from_number"),
         UniqueConstraint("forum_id", "member_id", "period_id"),
+        Index(None, "forum_id", "period_id"),
+        Index(None, "forum_id", "to_number"),
     )
 
     forum_id: UUID = Field(primary_key=True, sa_type=Id)
@@ -289,15 +304,23 @@ class IssueRow(SQLModel, table=True):
 
 
 class LetterRow(SQLModel, table=True):
-    """Fact: the outbox. A letter is claimed under a lease with a fencing number, and ends sent, bounced or dropped."""
+    """Fact: the outbox. A letter is claimed under a lease with a fencing number, and ends sent, bounced or dropped.
+
+    `kind` says what `subject_id` is: "digest": an issue, of which this brings `part`; "copy": a post; "notice": nothing, `text`
+    is the whole letter, its Subject in the first line. `member_id` is None for letters to no member.
+    A claim moves `due_at` to the end of the lease, so that one index finds what is due among any number of rows.
+    """
 
     __tablename__ = "letter"
-    __table_args__ = (Index(None, "state", "due_at"),)
+    __table_args__ = (Index(None, "state", "due_at", "id"), Index(None, "forum_id", "member_id", "subject_id"))
 
     forum_id: UUID = Field(primary_key=True, sa_type=Id)
     id: UUID = Field(primary_key=True, sa_type=Id)
-    issue_id: UUID = Field(sa_type=Id)
-    member_id: UUID = Field(sa_type=Id)
+    kind: str
+    subject_id: UUID | None = Field(sa_type=Id)
+    part: int
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    member_id: UUID | None = Field(sa_type=Id)
     recipient: str
     state: str
     due_at: datetime
@@ -306,3 +329,13 @@ class LetterRow(SQLModel, table=True):
     attempts: int
     last_reply: str
     at: datetime
+
+
+class HaltRow(SQLModel, table=True):
+    """Fact: something that must not go on until an operator says so, and why. "outbox": after a restore no letter goes out."""
+
+    __tablename__ = "halt"
+
+    name: str = Field(primary_key=True)
+    at: datetime
+    why: str

@@ -17,8 +17,9 @@ from gateway.flow.importing import bring_in, open_import
 from gateway.flow.publish import Due, build_issue, now_period, publish
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum, Member
+from gateway.render.body import alternative_body
 from gateway.render.digest import render_issue
-from gateway.render.letter import compose_digest
+from gateway.render.letter import Personal, compose
 from gateway.store.engine import Store
 from gateway.store.roster import add_forum
 
@@ -49,21 +50,23 @@ def measure(corpus: Path, scratch: Path) -> None:
         form="html",
         has_digest=True,
     )
-    due = Due(member, now_period(now), 0, POSTS)
+    period = now_period(now)
+    due = Due(member, period, 0, POSTS)
     found = []
     for run in range(RUNS):
         begun = time.process_time()
         with store.read() as db:
-            issue = build_issue(db, forum, [], due)
+            issue = build_issue(db, forum, [], due, period)
         rendering = render_issue(issue, zone=member.zone)
-        raw = compose_digest(
-            rendering,
+        raw = compose(
+            alternative_body(rendering.text, rendering.html, f"=_bench{run}"),
             forum=forum,
-            member_address=member.address,
+            personal=Personal(to=member.address, leave=forum.address),
+            subject=rendering.subject,
             msgid=f"{run}@example.org",
             reply_to=forum.address,
             date=now + timedelta(minutes=run),
-            boundary=f"=_bench{run}",
+            kind="digest",
         )
         found.append(time.process_time() - begun)
     store.close()

@@ -69,6 +69,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ghost_forum_id_thread_id"), ["forum_id", "thread_id"], unique=False)
 
     op.create_table(
+        "halt",
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("why", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_halt")),
+    )
+    op.create_table(
         "import",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -97,6 +104,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("forum_id", "member_id", "from_number", name=op.f("uq_issue_forum_id_member_id_from_number")),
         sa.UniqueConstraint("forum_id", "member_id", "period_id", name=op.f("uq_issue_forum_id_member_id_period_id")),
     )
+    with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_issue_forum_id_period_id"), ["forum_id", "period_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_issue_forum_id_to_number"), ["forum_id", "to_number"], unique=False)
+
     op.create_table(
         "journal",
         sa.Column("forum_id", Id(), nullable=False),
@@ -112,8 +123,11 @@ def upgrade() -> None:
         "letter",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
-        sa.Column("issue_id", Id(), nullable=False),
-        sa.Column("member_id", Id(), nullable=False),
+        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("subject_id", Id(), nullable=True),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("member_id", Id(), nullable=True),
         sa.Column("recipient", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("due_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
@@ -125,7 +139,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_letter")),
     )
     with op.batch_alter_table("letter", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_letter_state_due_at"), ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_letter_forum_id_member_id_subject_id"), ["forum_id", "member_id", "subject_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_letter_state_due_at_id"), ["state", "due_at", "id"], unique=False)
 
     op.create_table(
         "mail",
@@ -165,7 +182,10 @@ def upgrade() -> None:
         sa.Column("minute", sa.Integer(), nullable=False),
         sa.Column("weekday", sa.Integer(), nullable=False),
         sa.Column("paused_until", sa.Date(), nullable=True),
+        sa.Column("language", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("bounce_score", sa.Float(), nullable=False),
+        sa.Column("bounced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_member")),
         sa.UniqueConstraint("forum_id", "address_key", name=op.f("uq_member_forum_id_address_key")),
     )
@@ -240,24 +260,29 @@ def upgrade() -> None:
         "rendering",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
         sa.Column("from_number", sa.Integer(), nullable=False),
         sa.Column("to_number", sa.Integer(), nullable=False),
         sa.Column("until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("form", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("zone", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("html", sa.Text(), nullable=False),
         sa.Column("outline", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_rendering")),
+        sa.Column("posts", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("forum_id", "id", "part", name=op.f("pk_rendering")),
         sa.UniqueConstraint(
             "forum_id",
             "from_number",
             "to_number",
             "until",
+            "form",
             "zone",
             "language",
-            name=op.f("uq_rendering_forum_id_from_number_to_number_until_zone_language"),
+            "part",
+            name=op.f("uq_rendering_forum_id_from_number_to_number_until_form_zone_language_part"),
         ),
     )
     # ### end Alembic commands ###
@@ -292,12 +317,18 @@ def downgrade() -> None:
 
     op.drop_table("mail")
     with op.batch_alter_table("letter", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_letter_state_due_at"))
+        batch_op.drop_index(batch_op.f("ix_letter_state_due_at_id"))
+        batch_op.drop_index(batch_op.f("ix_letter_forum_id_member_id_subject_id"))
 
     op.drop_table("letter")
     op.drop_table("journal")
+    with op.batch_alter_table("issue", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_issue_forum_id_to_number"))
+        batch_op.drop_index(batch_op.f("ix_issue_forum_id_period_id"))
+
     op.drop_table("issue")
     op.drop_table("import")
+    op.drop_table("halt")
     with op.batch_alter_table("ghost", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ghost_forum_id_thread_id"))
 

@@ -1,0 +1,41 @@
+"""An issue that is too much for one mail as several, parted between threads (design 8.1). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.digest.issue import Entry, ThreadPart
+
+# What the page needs around the text of an entry, in characters.
+AROUND = 900
+AROUND_EARLIER = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """The most that one mail brings: new posts, and characters of its page. Gmail cuts a mail off after about 102 kB."""
+
+    posts: int = 150
+    size: int = 90_000
+
+
+def part_threads(threads: Sequence[ThreadPart], caps: Caps) -> list[tuple[ThreadPart, ...]]:
+    """The threads of each part, in their order; a thread that is too much by itself is a part by itself."""
+    parts: list[list[ThreadPart]] = []
+    posts = size = 0
+    for thread in threads:
+        its_size = sum(map(_size, thread.entries))
+        if not parts or posts + thread.new > caps.posts or size + its_size > caps.size:
+            parts.append([])
+            posts = size = 0
+        parts[-1].append(thread)
+        posts += thread.new
+        size += its_size
+    return [tuple(part) for part in parts]
+
+
+def _size(entry: Entry) -> int:
+    if entry.is_ghost or not entry.is_new:
+        return AROUND_EARLIER
+    return AROUND + sum(len(span.text) for span in entry.spans)

@@ -1,0 +1,173 @@
+"""From a letter in the outbox to its bytes (design 8.6, 9): the body that many share, made once, and what is personal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from gateway.flow.browse import by_key, tell_thread
+from gateway.journal import log
+from gateway.mail.address import Address
+from gateway.mail.forum import Forum
+from gateway.mail.token import make_token
+from gateway.people.handles import byline
+from gateway.render.body import BadBody, Body, alternative_body, mime_digest_body, text_body
+from gateway.render.digest import render_thread_text
+from gateway.render.fields import BadField
+from gateway.render.letter import BadLetter, Personal, compose
+from gateway.render.single import single
+from gateway.store import ledger, roster, shelf
+from gateway.store.engine import Store, Transaction
+from gateway.store.outbox import Kind, Letter
+
+TOKEN_LIFE = timedelta(days=400)
+# Renderings whose bodies are kept at hand: letters of one issue follow each other.
+BODIES = 8
+_NOT_FIT = (BadBody, BadLetter, BadField)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A letter as a courier takes it."""
+
+    reverse_path: Address
+    raw: bytes
+
+
+class Composer:
+    """Composes letters. `key` signs tokens; `web` is where our pages are ("https://example.org"), "" when there are none."""
+
+    def __init__(self, store: Store, key: bytes, web: str = "") -> None:
+        self._store = store
+        self._key = key
+        self._web = web.rstrip("/")
+        self._body: Callable[[UUID, UUID, int], tuple[str, Body]] = lru_cache(BODIES)(self._make_body)
+
+    def compose(self, forum: Forum, letter: Letter, recipient: Address) -> Envelope:
+        """The letter's envelope and bytes."""
+        make = {Kind.DIGEST: self._digest, Kind.COPY: self._copy, Kind.NOTICE: self._notice}[letter.kind]
+        return Envelope(
+            reverse_path=self._address(forum, letter, "-bounces+", "bounces"),
+            raw=make(forum, letter, self._personal(forum, letter, recipient)),
+        )
+
+    def _digest(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+        with self._store.read() as db:
+            issue = ledger.find_issue(db, forum.id, _subject_of(letter))
+        subject, body = self._body(forum.id, issue.rendering_id, letter.part)
+        local, _, domain = issue.msgid.partition("@")
+        return compose(
+            body,
+            forum=forum,
+            personal=personal,
+            subject=subject,
+            msgid=issue.msgid if letter.part == 1 else f"{local}.{letter.part}@{domain}",
+            reply_to=self._address(forum, letter, "+d-", "digest"),
+            date=letter.at,
+            references=(issue.previous,) if issue.previous else (),
+            kind="digest",
+        )
+
+    def _copy(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+        with self._store.read() as db:
+            post = shelf.post_of_id(db, forum.id, _subject_of(letter))
+            handle = _handle(db, forum, post)
+            raw = shelf.raw_of(db, forum.id, post.mail_id)
+        try:
+            return single(raw, forum, handle=handle, msgid=post.msgid, personal=personal)
+        except _NOT_FIT as error:
+            log.warning("copy set anew", marker=post.marker, why=str(error))
+        with self._store.read() as db:
+            text = _post_as_text(db, forum, post)
+        return compose(
+            text_body(text),
+            forum=forum,
+            personal=personal,
+            subject=post.subject,
+            msgid=f"copy.{post.id.hex}@{forum.domain}",
+            reply_to=forum.address,
+            date=letter.at,
+            references=(post.parent,) if post.parent else (),
+            kind="copy",
+        )
+
+    def _notice(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+        subject, _, text = letter.text.partition("\n")
+        return compose(
+            text_body(text.lstrip("\n")),
+            forum=forum,
+            personal=personal,
+            subject=subject,
+            msgid=f"notice.{letter.id.hex}@{forum.domain}",
+            reply_to=Address(f"{forum.name}-owner", forum.domain),
+            date=letter.at,
+            kind="notice",
+        )
+
+    def _make_body(self, forum_id: UUID, rendering_id: UUID, part: int) -> tuple[str, Body]:
+        """Subject and body that all share who get this part of a rendering."""
+        with self._store.read() as db:
+            found = ledger.rendering(db, forum_id, rendering_id, part)
+            forum = roster.forum_of(db, forum_id)
+            mails = _mails(db, forum, json.loads(found.posts)) if found.form == "mime" else []
+        boundary = f"=_{rendering_id.hex}.{part}"
+        if found.form == "mime":
+            return found.subject, mime_digest_body(found.text, mails, boundary)
+        if found.html:
+            return found.subject, alternative_body(found.text, found.html, boundary)
+        return found.subject, text_body(found.text)
+
+    def _personal(self, forum: Forum, letter: Letter, recipient: Address) -> Personal:
+        if letter.member_id is None:
+            return Personal(to=recipient, leave=Address(f"{forum.name}-leave", forum.domain))
+        leave = self._address(forum, letter, "-leave+", "leave")
+        token = leave.local.rpartition("+")[2]
+        web = f"{self._web}/leave/{forum.list_id}/{token}" if self._web else ""
+        return Personal(to=recipient, leave=leave, one_click=web)
+
+    def _address(self, forum: Forum, letter: Letter, word: str, purpose: str) -> Address:
+        """An address of the forum with a token that says which member and which letter (or issue) it is about."""
+        of = letter.subject_id if letter.kind is Kind.DIGEST and letter.subject_id else letter.id
+        member = letter.member_id.bytes[-4:] if letter.member_id else bytes(4)
+        expires = (letter.at + TOKEN_LIFE).date()
+        token = make_token(self._key, purpose, forum.list_id, marker=of.bytes[-6:], member=member, expires=expires)
+        return Address(f"{forum.name}{word}{token}", forum.domain)
+
+
+def _subject_of(letter: Letter) -> UUID:
+    if letter.subject_id is None:
+        raise ValueError("a letter about nothing")
+    return letter.subject_id
+
+
+def _mails(db: Transaction, forum: Forum, markers: list[str]) -> list[bytes]:
+    """The posts as mails of a multipart/digest; what is not fit for the wire is set anew as text."""
+    found = []
+    for marker in markers:
+        post = shelf.find_post(db, forum.id, marker)
+        if post is None:
+            continue
+        handle = _handle(db, forum, post)
+        try:
+            found.append(single(shelf.raw_of(db, forum.id, post.mail_id), forum, handle=handle, msgid=post.msgid))
+        except _NOT_FIT as error:
+            log.warning("part set anew", marker=post.marker, why=str(error))
+            plain = f"Subject: {post.marker}\nContent-Type: text/plain; charset=utf-8\n\n{_post_as_text(db, forum, post)}"
+            found.append(single(plain.encode("utf-8", "replace"), forum, handle=handle, msgid=post.msgid))
+    return found
+
+
+def _handle(db: Transaction, forum: Forum, post: shelf.Post) -> str:
+    author = roster.member_with_key(db, forum.id, post.author_key)
+    return byline(post.author_name, post.author_key, by_key([author] if author else [])).name
+
+
+def _post_as_text(db: Transaction, forum: Forum, post: shelf.Post) -> str:
+    thread = tell_thread(db, forum, {}, post.thread_id)
+    entries = tuple(entry for entry in thread.entries if entry.marker == post.marker)
+    return render_thread_text(type(thread)(title=thread.title, entries=entries, new=1, total=1), ZoneInfo("UTC"))
