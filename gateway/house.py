@@ -134,7 +134,8 @@ class House:
         now = self.now()
         for forum in list_forums(self.store):
             publish(self.store, forum, now, self.new_id)
-            send_due(self.store, forum, now, self.new_id, self.settings.digest.as_caps())
+            digest = self.settings.digest
+            send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
         deliver(self.store, office, now)
 
 

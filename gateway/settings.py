@@ -87,6 +87,7 @@ class DigestTable(_Table):
     tick: float = Field(default=5.0, gt=0)
     max_posts: int = Field(default=Caps().posts, ge=1)
     max_size: int = Field(default=Caps().size, ge=1_000)
+    templates: Path | None = None
 
     def as_caps(self) -> Caps:
         return Caps(posts=self.max_posts, size=self.max_size)

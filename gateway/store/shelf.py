@@ -82,11 +82,18 @@ class Mail:
 
 
 def spans_from_json(text: str) -> tuple[Span, ...]:
-    return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in json.loads(text)])
+    """None for a text that is damaged: `reindex` reads the mail again, and the posts around it are shown meanwhile."""
+    try:
+        return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in json.loads(text)])
+    except (ValueError, KeyError, TypeError):
+        return ()
 
 
 def _attachments_from_json(text: str) -> tuple[Attachment, ...]:
-    return tuple([Attachment(**item) for item in json.loads(text)]) if text != "[]" else ()
+    try:
+        return tuple([Attachment(**item) for item in json.loads(text)]) if text != "[]" else ()
+    except (ValueError, TypeError):
+        return ()
 
 
 def _post(row: Row[Any]) -> Post:
