@@ -30,6 +30,7 @@ from gateway.journal import log
 from gateway.send.courier import Courier
 from gateway.send.maildir import MaildirCourier
 from gateway.send.relay import Relay, RelayCourier
+from gateway.send.signing import Signer, read_keys
 from gateway.settings import BadSettings, Settings
 from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
 from gateway.store.engine import Store
@@ -120,12 +121,17 @@ class House:
             raise BadSettings(f"{path}: does not hold a key: restore it from a backup, or remove it to get a new one")
         return bytes.fromhex(text)
 
+    def signer(self) -> Signer | None:
+        """Who signs our letters, when the settings name keys. Raises BadKey."""
+        selectors = self.settings.auth.dkim_selectors
+        return Signer(read_keys(self.settings.dkim, selectors)) if selectors else None
+
     @contextmanager
     def office(self) -> Iterator[Office]:
         """What sends letters, for as long as it is needed."""
         courier = self.courier()
         try:
-            yield Office(courier, self.key(), Random(), self.new_id, self.settings.web.url)
+            yield Office(courier, self.key(), Random(), self.new_id, self.settings.web.url, self.signer())
         finally:
             courier.close()
 

@@ -27,6 +27,8 @@ OWNERS = {
     "inscriptis": {"parse"},
     "cchardet": {"parse"},
     "flufl": {"parse"},
+    "dkim": {"send"},
+    "cryptography": {"send"},
     "jinja2": {"render"},
     "babel": {"render"},
     "css_inline": {"render"},

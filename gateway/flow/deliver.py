@@ -13,6 +13,7 @@ from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
 from gateway.mail.forum import Forum
 from gateway.send.courier import Courier, Fate, Outcome
+from gateway.send.signing import Signer
 from gateway.store import ledger, outbox, roster
 from gateway.store.engine import Store
 
@@ -25,13 +26,14 @@ _VERB = {Fate.SENT: Verb.SENT, Fate.BOUNCED: Verb.BOUNCED, Fate.DEFERRED: Verb.D
 
 
 class Office(NamedTuple):
-    """What delivering needs besides the store: who carries, the key for tokens, chance, ids; and where our pages are."""
+    """What delivering needs besides the store: who carries, the key for tokens, chance, ids; where our pages are; who signs."""
 
     courier: Courier
     key: bytes
     random: Random
     new_id: Callable[[], UUID]
     web: str = ""
+    signer: Signer | None = None
 
 
 def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
@@ -43,7 +45,7 @@ def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
 def deliver(store: Store, office: Office, now: datetime) -> int:
     """One attempt for each letter that is due; returns how many were sent."""
     forums = {forum.id: forum for forum in roster.list_forums(store)}
-    composer = Composer(store, office.key, office.web)
+    composer = Composer(store, office.key, office.web, office.signer)
     sent = 0
     while True:
         with store.write() as db:
