@@ -57,7 +57,7 @@ def test_a_digest_in_german() -> None:
     assert "Antworten auf 1" in rendering.html
     assert '<html lang="de">' in rendering.html
     assert "End of Wombats & Friends Digest, Issue 12\n" in rendering.text
-    assert not re.search(r"\b(?:new|Answer|Leave|Contents)\b", rendering.text.replace("leave>", ""))
+    assert not re.search(r"\b(?:new|Answer|Leave|Contents)\b", rendering.text.replace("<leave_at>", ""))
 
 
 def test_an_unknown_language_is_english() -> None:
