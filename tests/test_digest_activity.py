@@ -19,7 +19,7 @@ def test_a_day_is_told_by_the_hour() -> None:
     bars = activity(dates, NOON - DAY, NOON, BERLIN)
     assert len(bars) == 24
     assert {f"{bar.at:%H:%M}": bar.posts for bar in bars if bar.posts} == {"11:00": 1, "12:00": 1, "08:00": 1}
-    assert bars[0].at == datetime(2026, 3, 1, 13)
+    assert f"{bars[0].at:%d. %H:%M}" == "01. 13:00"
 
 
 def test_a_week_and_a_month_are_told_by_the_day() -> None:
@@ -44,7 +44,7 @@ def test_the_night_when_the_clock_goes_back() -> None:
     dates = [end - timedelta(hours=hours, minutes=1) for hours in range(24)]
     bars = activity(dates, end - DAY, end, BERLIN)
     assert sum(bar.posts for bar in bars) == 24
-    assert max(bars, key=lambda bar: bar.posts).at == datetime(2026, 10, 25, 2)
+    assert f"{max(bars, key=lambda bar: bar.posts).at:%d. %H:%M}" == "25. 02:00"
 
 
 def test_bars_have_heights_and_words() -> None:

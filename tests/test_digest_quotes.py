@@ -89,7 +89,7 @@ def test_the_first_half_of_a_broken_line_belongs_to_the_quote_that_goes_on() -> 
 
 
 def test_quotes_and_dashes_that_a_program_made_finer_are_the_same() -> None:
-    parent = quotable("I'm running \"this\" - and that.\nAnd more of it,\nto the end.")
+    parent = quotable('I\'m running "this" - and that.\nAnd more of it,\nto the end.')
     assert shown("Ann wrote:\n> I’m running “this” – and that.\n> And more of it,\n> to the end.\n\nYes.", [parent]) == "Yes."
 
 

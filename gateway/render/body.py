@@ -121,15 +121,18 @@ def _text(kind: str, text: str, *, is_html: bool) -> Body:
         whole = _Slot(text, encoding, is_html)
         return Body(fields, (whole,) if _PLACE.search(text) else (_fill(whole, {}),))
     pieces: list[bytes | _Slot] = []
-    run: list[str] = []
-    for line in text.rstrip("\n").split("\n") if "\x02" in text else [text]:
-        if _PLACE.search(line):
-            pieces += [_encode("\n".join(run), encoding)] if run else []
-            pieces.append(_Slot(line, encoding, is_html))
-            run = []
-        else:
-            run.append(line)
-    return Body(fields, (*pieces, _encode("\n".join(run), encoding)) if run else tuple(pieces))
+    done = 0
+    for place in _PLACE.finditer(text):
+        start = text.rfind("\n", 0, place.start()) + 1
+        if start < done:
+            # The second one of its line.
+            continue
+        end = text.find("\n", place.end())
+        end = end if end >= 0 else len(text)
+        pieces += [_encode(text[done:start], encoding)] if start > done else []
+        pieces.append(_Slot(text[start:end], encoding, is_html))
+        done = end + 1
+    return Body(fields, (*pieces, _encode(text[done:], encoding)) if done < len(text) else tuple(pieces))
 
 
 def _fill(slot: _Slot, values: Mapping[str, str]) -> bytes:
