@@ -22,7 +22,8 @@ _TO_QUOTE = re.compile(rb"[=\x00-\x09\x0b-\x1f\x7f-\xff]{1,24}")
 # Lines that are too long, that hold what is not printable ASCII, or that something on the way would change.
 _NEEDS_QUOTING = re.compile(rb"(?m)^(?:From |.{%d}|[ -<>-~]*[^ -<>-~\n]|.* $).*$" % (QUOTED_MAX + 1))
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
-_PLACE = re.compile("\x02([a-z_]{1,20})\x03")
+NAMES = ("leave_at", "leave")
+_PLACE = re.compile(f"\x02({'|'.join(NAMES)})\x03")
 
 
 class BadBody(Exception):
