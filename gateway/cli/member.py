@@ -82,8 +82,8 @@ def set_(
     words: Annotated[
         list[str],
         typer.Argument(
-            help="KEY=VALUE: digest=off|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday, zone=Europe/Paris,"
-            " form=html|plain, pause=2026-12-24|off, handle=NAME.",
+            help="KEY=VALUE: digest=off|immediate|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday,"
+            " zone=Europe/Paris, form=html|plain|mime|index, language=de, pause=2026-12-24|off, handle=NAME, forum=NAME.",
             metavar="KEY=VALUE...",
         ),
     ],
@@ -99,17 +99,17 @@ def set_(
 
     obj: Context = ctx.obj
     with obj.house() as house:
-        town = the_forum(house, forum)
+        town = the_forum(house, forum or next((word.partition("=")[2] for word in words if word.startswith("forum=")), ""))
         parsed = parse_address(address)
         member = find_member(house.store, town.id, parsed) if parsed is not None else None
         if member is None:
             raise fail(f"{address} is no member of {town.address}")
         try:
-            member = with_preferences(member, words)
+            member = with_preferences(member, [word for word in words if not word.startswith("forum=")])
         except ValueError as error:
             raise fail(str(error), 2) from None
         change_member(house.store, member)
-    typer.echo(f"{address}: {told(member)}, {member.form}")
+    typer.echo(f"{address}: {told(member)}, {member.form}, {member.language}")
 
 
 @app.command("list")
