@@ -250,7 +250,7 @@ def test_a_member_changes_when_digests_come(town: Run) -> None:
     town("member", "add", "ann@example.org", "--handle", "Ann")
     said = town("member", "set", "ann@example.org", "digest=weekly", "day=fri", "hour=17:30", "zone=Europe/Paris", "form=plain")
     assert said.out == "ann@example.org: weekly digest on Friday at 17:30 Europe/Paris, plain, en\n"
-    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(", paused until 2030-01-01, plain\n")
+    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(", paused until 2030-01-01, plain, en\n")
     [ann] = town("member", "list", "--json").json()
     assert (ann["digest"], ann["hour"], ann["zone"], ann["paused_until"]) == ("weekly", "17:30", "Europe/Paris", "2030-01-01")
     town("import", "seed")
