@@ -92,6 +92,8 @@ def test_mime_brings_each_mail_to_be_opened_and_answered(store: Store) -> None:
     assert parts[0]["From"].addresses[0].addr_spec == str(FORUM.address)
     assert [name for name in traces if name in parts[0]] == []
     assert "secret@example.org" not in mail.as_string()
+    # A mail keeps its last line end: the one before a boundary belongs to the boundary.
+    assert all(part.as_bytes().endswith(b"\n") for part in parts)
 
 
 def test_an_index_tells_only_what_there_is(store: Store) -> None:

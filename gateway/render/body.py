@@ -93,7 +93,8 @@ def _multipart(kind: str, parts: Iterable[Body], boundary: str, extra: Iterable[
     for part in parts:
         header = b"".join(field.serialise() for field in part.fields) + b"\r\n" if has_headers else b""
         pieces += [line + header, *part.pieces]
-        if not (isinstance(pieces[-1], bytes) and pieces[-1].endswith(b"\r\n")):
+        # The line end before a boundary belongs to it: a mail keeps its own.
+        if not has_headers or not (isinstance(pieces[-1], bytes) and pieces[-1].endswith(b"\r\n")):
             pieces.append(b"\r\n")
     pieces.append(f"--{boundary}--\r\n".encode())
     return Body([Field("Content-Type", (f"{kind};", f'boundary="{boundary}"')), *extra], tuple(_merged(pieces)))
