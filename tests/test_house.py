@@ -26,7 +26,7 @@ OWNERS = {
     "nh3": {"parse"},
     "inscriptis": {"parse"},
     "cchardet": {"parse"},
-    "flufl": {"parse"},
+    "flufl": {"parse.bounces"},
     "jinja2": {"render"},
     "babel": {"render"},
     "css_inline": {"render"},
