@@ -145,6 +145,13 @@ def test_the_reverse_path_does_not_matter(town: Store, sender: str) -> None:
     assert bounces_of(town).score == 1.0
 
 
+def test_servers_that_change_the_case_of_an_address_are_understood(town: Store) -> None:
+    to = return_path(town, letter())
+    give_back(town, Address(to.local.upper(), to.domain.upper()))
+    read(town)
+    assert bounces_of(town).score == 1.0
+
+
 @pytest.mark.parametrize(
     ("name", "score"), [("bounce-delayed.eml", 0.25), ("bounce-of-qmail.eml", 1.0), ("vacation.eml", 0.0), ("complaint.eml", 0.0)]
 )
