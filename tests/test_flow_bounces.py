@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import event, update
 from uuid_utils.compat import uuid7
 
-from gateway.flow.bounces import read_bounces
+from gateway.flow.bounces import BATCH, read_bounces
 from gateway.flow.compose import Composer
 from gateway.flow.deliver import LIFE, deliver
 from gateway.flow.publish import find_due, publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.flow.reindex import reindex
+from gateway.house import House
 from gateway.mail.address import Address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.envelope import Envelope, Raw, Via
@@ -27,9 +28,10 @@ from gateway.mail.verdict import Reason, Verdict
 from gateway.people.bounces import PROBE_AT
 from gateway.render.notices import pause_notice, probe_notice
 from gateway.send.courier import Fate, Outcome
+from gateway.settings import Settings
 from gateway.store import outbox, roster, shelf
 from gateway.store.engine import Store
-from gateway.store.keep import DECISION, JOURNAL, MAIL
+from gateway.store.keep import DECISION, JOURNAL, MAIL, take_bounce
 from gateway.store.outbox import LETTER, Letter
 from gateway.store.writer import Writer
 from tests.conftest import ROOT
@@ -137,6 +139,17 @@ def test_a_bounce_counts_once(town: Store) -> None:
     assert read(town) == 0
 
 
+def test_of_two_who_found_the_same_bounce_one_counts_it(town: Store) -> None:
+    give_back(town, return_path(town, letter()))
+    with town.read() as db:
+        [found] = shelf.unread_bounces(db, TOWN.id, BATCH)
+    with town.write() as db:
+        assert take_bounce(db, TOWN.id, found.id, NEXT_NOON, uuid7())
+    with town.write() as db:
+        assert not take_bounce(db, TOWN.id, found.id, NEXT_NOON, uuid7())
+    assert len(rows(town, DECISION)) == 1
+
+
 @pytest.mark.parametrize("sender", ["", "mailer-daemon@mx.example.net"])
 def test_the_reverse_path_does_not_matter(town: Store, sender: str) -> None:
     """Of 315 real bounces 116 have one."""
@@ -208,7 +221,7 @@ def test_every_flipped_bit_of_a_token_is_seen(town: Store) -> None:
             )
     with town.write() as db:
         db.execute(update(MAIL).values(verdict=Verdict.DISCARD, reason=Reason.BOUNCE))
-    assert read(town) == 37 * 5
+    assert [read(town) for _ in range(3)] == [BATCH, 37 * 5 - BATCH, 0]
     assert said(town) == []
 
 
@@ -320,6 +333,19 @@ def test_a_failure_on_the_way_leaves_the_bounce_unread(town: Store, monkeypatch:
     assert (rows(town, LETTER), rows(town, DECISION), said(town)) == ([], [], [])
     assert read(town) == 1
     assert len(rows(town, LETTER)) == 1
+
+
+def test_the_house_reads_what_came_back(tmp_path: Path) -> None:
+    house = House(Settings(data=tmp_path), now=lambda: NEXT_NOON)
+    roster.add_forum(house.store, TOWN)
+    roster.add_members(house.store, [LONDON])
+    sent = letter()
+    with house.office() as office:
+        to = Composer(house.store, office.key).compose(TOWN, sent, LONDON.address).reverse_path
+        give_back(house.store, to)
+        house.tick(office)
+    assert bounces_of(house.store).score == 1.0
+    house.close()
 
 
 def test_without_an_owner_a_pause_is_only_written_down(store: Store) -> None:
