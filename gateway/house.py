@@ -22,6 +22,7 @@ from uuid import UUID
 import uvloop
 from uuid_utils.compat import uuid7
 
+from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
@@ -136,13 +137,15 @@ class House:
             courier.close()
 
     def tick(self, office: Office) -> None:
-        """Does what is due now: publication numbers, issues, letters."""
+        """Does what is due now: publication numbers, issues, letters; and last, since it is the least urgent, bounces."""
         now = self.now()
         for forum in list_forums(self.store):
             publish(self.store, forum, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
         deliver(self.store, office, now)
+        for forum in list_forums(self.store):
+            read_bounces(self.store, forum, office.key, now, self.new_id)
 
 
 def tame_garbage_collector() -> None:

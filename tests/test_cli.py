@@ -92,7 +92,7 @@ def test_forums(run: Run) -> None:
     said = run("forum", "add", "Town@Example.org", "--title", "Town talk", "--mirror", "<Dev.lists.example>")
     assert (said.code, said.out) == (0, "forum town@example.org made: mail to it is posted\n")
     assert run("forum", "list", "--json").json() == [
-        {"address": "town@example.org", "title": "Town talk", "mirrors": ["dev.lists.example"]}
+        {"address": "town@example.org", "title": "Town talk", "mirrors": ["dev.lists.example"], "owners": []}
     ]
     assert "town@example.org" in run("forum", "list").out
 
@@ -111,6 +111,9 @@ def test_members(town: Run) -> None:
         "form": "html",
         "digest": "daily",
         "paused_until": "",
+        "bounces": "",
+        "bounce_score": 0.0,
+        "paused_by_bounces_at": None,
     }
     assert (bob["handle"], bob["badge"], bob["digest"]) == ("bob", "Gold badge", "off")
 

@@ -26,7 +26,7 @@ OWNERS = {
     "nh3": {"parse"},
     "inscriptis": {"parse"},
     "cchardet": {"parse"},
-    "flufl": {"parse"},
+    "flufl": {"parse.bounces"},
     "dkim": {"send"},
     "cryptography": {"send"},
     "jinja2": {"render"},

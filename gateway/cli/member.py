@@ -83,13 +83,16 @@ def set_(
         list[str],
         typer.Argument(
             help="KEY=VALUE: digest=off|immediate|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday,"
-            " zone=Europe/Paris, form=html|plain|mime|index, language=de, pause=2026-12-24|off, handle=NAME, forum=NAME.",
+            " zone=Europe/Paris, form=html|plain|mime|index, language=de, pause=2026-12-24|off, handle=NAME, bounces=0,"
+            " forum=NAME.",
             metavar="KEY=VALUE...",
         ),
     ],
     forum: ForumName = "",
 ) -> None:
     """Changes when and how a member gets digests. What came up to now stays told; nothing is skipped.
+
+    bounces=0 forgets the mail that came back, and digests go out again.
 
     Example: gateway member set ann@example.org digest=weekly day=friday hour=17:30
     """
@@ -118,10 +121,12 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
 
     Example: gateway member list --forum town
     """
+    from gateway.people.bounces import score_at, told
     from gateway.store.roster import list_members
 
     obj: Context = ctx.obj
     with obj.house() as house:
+        now = house.now()
         rows = [
             {
                 "address": str(member.address),
@@ -132,10 +137,14 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
                 "form": member.form,
                 "digest": member.rhythm if member.has_digest else "off",
                 "paused_until": str(member.paused_until or ""),
+                "bounces": told(member.bounces, now, member.rhythm),
+                "bounce_score": round(score_at(member.bounces, now, member.rhythm), 2),
+                "paused_by_bounces_at": member.bounces.paused_at,
             }
             for member in list_members(house.store, the_forum(house, forum).id)
         ]
-    show(rows, ("address", "handle", "badge", "zone", "hour", "form", "digest"), as_json, "no member yet: gateway member add")
+    columns = ("address", "handle", "badge", "zone", "hour", "form", "digest", "bounces")
+    show(rows, columns, as_json, "no member yet: gateway member add")
 
 
 @app.command("import")

@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.flow.bounces import count_refusal
 from gateway.flow.compose import Composer
 from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
@@ -82,4 +83,6 @@ def _settle(store: Store, office: Office, letter: outbox.Letter, outcome: Outcom
     with store.write() as db:
         if outbox.settle(db, letter, state=state, reply=outcome.reply, due_at=due_at):
             ledger.note(db, letter.forum_id, id=office.new_id(), at=now, verb=verb, subject=letter.id, detail=outcome.reply)
+            if outcome.fate is Fate.BOUNCED:
+                count_refusal(db, letter, outcome.reply, now, office.new_id)
     log.info(verb, letter=letter.id.hex, attempts=letter.attempts, reply=outcome.reply)
