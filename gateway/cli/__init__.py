@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import backup, digest, exchange, export, forum, held, member, outbox, run, thread
+from gateway.cli import backup, digest, doctor, exchange, export, forum, held, member, outbox, run, thread
 from gateway.cli.common import DEFAULT_CONFIG, Context
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ for part in (forum, member, digest, thread, held, outbox, exchange, export):
 app.command()(thread.explain)
 run.add_to(app)
 backup.add_to(app)
+app.command()(doctor.doctor)
 
 
 @app.callback()

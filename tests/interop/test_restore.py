@@ -25,8 +25,10 @@ from tests.interop.ledger import Ledger, load
 
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("postgres_programs")]
 
-CLIENTS = 6
+CLIENTS = 3
 READERS = ("ann@example.net", "bob@example.net", "cleo@example.net")
+# In one piece, so that few letters tell of much.
+DIGEST = {"GATEWAY_DIGEST__MAX_POSTS": "100000", "GATEWAY_DIGEST__MAX_SIZE": "100000000"}
 
 
 class Place(NamedTuple):
@@ -37,7 +39,7 @@ class Place(NamedTuple):
 
     @property
     def settings(self) -> dict[str, str]:
-        return {"GATEWAY_STORE__URL": self.url}
+        return {"GATEWAY_STORE__URL": self.url, **DIGEST}
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -104,7 +106,7 @@ def test_drill(places: tuple[Place, Place], nobody: dict[str, str], tmp_path: Pa
     first, second = places
     gateway(first.folder, "forum", "add", TOWN, **first.settings)
     for reader in READERS:
-        gateway(first.folder, "member", "add", reader, **first.settings)
+        gateway(first.folder, "member", "add", reader, "--form", "plain", **first.settings)
     server, ledger = Serving(first.folder, **first.settings, **nobody), Ledger()
     wait = load(server.port, ledger, "drill", CLIENTS)
     try:
