@@ -105,8 +105,8 @@ def release_and_retry(store: Store) -> None:
 def test_drill(places: tuple[Place, Place], nobody: dict[str, str], tmp_path: Path) -> None:
     first, second = places
     gateway(first.folder, "forum", "add", TOWN, **first.settings)
-    for reader in READERS:
-        gateway(first.folder, "member", "add", reader, "--form", "plain", **first.settings)
+    (first.folder / "members.csv").write_text("address\n" + "\n".join(READERS) + "\n")
+    gateway(first.folder, "member", "import", "members.csv", **first.settings)
     server, ledger = Serving(first.folder, **first.settings, **nobody), Ledger()
     wait = load(server.port, ledger, "drill", CLIENTS)
     try:
