@@ -260,6 +260,42 @@ def test_what_cannot_be_put_back_leaves_nothing(made: Path, second_url: str, tmp
     assert snapshot.what_is_there(second_url) == ""
 
 
+@pytest.fixture
+def dumped(postgres_server: str, tmp_path: Path) -> Path:
+    """A backup of an empty gateway on PostgreSQL."""
+    url = empty_database(postgres_server)
+    store = Store(url)
+    store.migrate()
+    store.close()
+    take(tmp_path / "dumped", url)
+    return tmp_path / "dumped"
+
+
+def test_a_restore_that_fails_late_leaves_nothing(
+    dumped: Path, postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = empty_database(postgres_server)
+
+    def broken(*_: object) -> None:
+        assert snapshot.what_is_there(url)
+        raise StoreTrouble("broken")
+
+    monkeypatch.setattr(snapshot, "halt", broken)
+    with pytest.raises(StoreTrouble, match="broken"):
+        restore(dumped, url, tmp_path / "second" / "secrets", AT)
+    assert snapshot.what_is_there(url) == ""
+
+
+def test_no_server_begins_on_a_restore_that_was_killed(dumped: Path, postgres_server: str) -> None:
+    """Between the rows and the halt a database has no revision: nobody can mistake it for a whole one."""
+    url = empty_database(postgres_server)
+    snapshot._run("pg_restore", snapshot.read_url(url), str(dumped / "database.dump"))
+    store = Store(url)
+    with pytest.raises(StoreTrouble):
+        store.migrate()
+    store.close()
+
+
 @pytest.mark.parametrize("name", ["gateway.db", "gateway.db-wal", "secrets"])
 def test_what_is_there_stays(made: Path, tmp_path: Path, name: str) -> None:
     second = tmp_path / "second"

@@ -287,6 +287,9 @@ def test_what_fails(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert said.code == 1
     assert "fail  database: " in said.out
     assert "hush" not in said.out
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("GATEWAY_STORE__URL", f"postgresql://ann:hush@127.0.0.1:{silent.getsockname()[1]}/none")
+        assert "timeout expired" in run("doctor").out
     monkeypatch.setenv("GATEWAY_STORE__URL", "mysql://x/y")
     assert "neither SQLite nor PostgreSQL" in run("doctor").out
     monkeypatch.setenv("GATEWAY_SMTP__PORT", "many")

@@ -105,7 +105,8 @@ def _examine_store(settings: Settings, clocks: dict[str, timedelta]) -> Iterator
     from gateway.flow import diagnosis, symptoms
     from gateway.flow.diagnosis import Finding, Grade
     from gateway.house import real_now
-    from gateway.store.engine import Store, StoreTrouble
+    from gateway.store.engine import StoreTrouble
+    from gateway.store.health import open_briefly
     from gateway.store.snapshot import engine_of, sqlite_file
 
     secrets = symptoms.look_at_secrets(settings.data / "secrets")
@@ -117,7 +118,7 @@ def _examine_store(settings: Settings, clocks: dict[str, timedelta]) -> Iterator
             yield Finding("database", Grade.WARN, f"{sqlite_file(url)} is not there yet", remedy)
             yield diagnosis.check_clock(real_now(), None, clocks)
             return
-        store = Store(url)
+        store = open_briefly(url)
     except StoreTrouble as error:
         yield Finding("database", Grade.FAIL, str(error), "check store.url")
         return

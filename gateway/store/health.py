@@ -10,10 +10,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.store.engine import Store, StoreTrouble
+from gateway.store.engine import Store, StoreTrouble, read_url
 from gateway.store.keep import MAIL
 from gateway.store.migrate import SCRIPTS
 from gateway.store.outbox import LETTER, State, count_waiting, why_halted
+
+CONNECT_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,14 @@ class Health:
     @property
     def is_ours(self) -> bool:
         return self.revision == self.head and not self.trouble
+
+
+def open_briefly(url: str) -> Store:
+    """A store whose database is waited for no longer than a moment. Raises StoreTrouble."""
+    parsed = read_url(url)
+    if parsed.drivername.startswith("postgresql"):
+        parsed = parsed.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
+    return Store(parsed.render_as_string(hide_password=False))
 
 
 def examine(store: Store) -> Health:

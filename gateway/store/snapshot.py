@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, inspect, text
+from sqlalchemy import URL, MetaData, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.store.engine import BUSY_MS, Store, StoreTrouble, read_url
@@ -156,10 +156,18 @@ def _dump_postgres(url: str, target: Path) -> str:
 def _put_back_postgres(url: str, source: Path, revision: str, now: datetime, why: str) -> None:
     _run("pg_restore", read_url(url), "--single-transaction", "--exit-on-error", str(source))
     with _opened(read_url(url)) as store:
-        with store.write() as db:
-            halt(db, now, why)
-            MigrationContext.configure(db).stamp(ScriptDirectory(str(SCRIPTS)), revision)
-        store.migrate()
+        try:
+            with store.write() as db:
+                halt(db, now, why)
+                MigrationContext.configure(db).stamp(ScriptDirectory(str(SCRIPTS)), revision)
+            store.migrate()
+        except BaseException:
+            # It was empty before.
+            with store.write() as db:
+                found = MetaData()
+                found.reflect(db)
+                found.drop_all(db)
+            raise
 
 
 def _run(program: str, url: URL, *words: str) -> None:
