@@ -28,6 +28,7 @@ from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.journal import log
+from gateway.mail.token import KEY_BYTES, is_key
 from gateway.send.courier import Courier
 from gateway.send.maildir import MaildirCourier
 from gateway.send.relay import Relay, RelayCourier
@@ -38,8 +39,6 @@ from gateway.store.engine import Store
 from gateway.store.remote import RemoteWriter, at_once, keep_for
 from gateway.store.roster import list_forums
 from gateway.store.writer import Writer
-
-KEY_BYTES = 32
 
 
 def real_now() -> datetime:
@@ -117,7 +116,7 @@ class House:
         if not path.exists():
             _make_secret(path)
         text = path.read_text(encoding="ascii", errors="replace").strip()
-        if len(text) != 2 * KEY_BYTES or not set(text) <= set("0123456789abcdef"):
+        if not is_key(text):
             # An empty one, after a crash or a full disk, would be a key that anybody can guess.
             raise BadSettings(f"{path}: does not hold a key: restore it from a backup, or remove it to get a new one")
         return bytes.fromhex(text)

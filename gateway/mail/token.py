@@ -15,6 +15,12 @@ from datetime import UTC, date, datetime, timedelta
 EPOCH = date(2020, 1, 1)
 LENGTH = 37
 VERSION = 1
+KEY_BYTES = 32
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is a key, as the file of secrets holds it: hexadecimal digits."""
+    return len(text) == 2 * KEY_BYTES and set(text) <= set("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)

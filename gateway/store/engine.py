@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 # What `Store.read` and `Store.write` give; other rooms hand it on and need not know whose it is.
@@ -34,12 +34,7 @@ class Store:
     """The open database. `write` and `read` give a connection inside one transaction."""
 
     def __init__(self, url: str) -> None:
-        try:
-            parsed = make_url(url)
-        except ArgumentError:
-            raise StoreTrouble("not a database URL") from None
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
+        parsed = read_url(url)
         self.is_sqlite = parsed.drivername == "sqlite"
         self._url = parsed
         self._lock = threading.Lock()
@@ -106,6 +101,15 @@ class Store:
         journal = connection.execute(text("PRAGMA journal_mode")).scalar_one()
         if (synchronous, journal) != (2, "wal"):
             raise StoreTrouble("SQLite did not take synchronous=FULL and journal_mode=WAL: is the disk a network share?")
+
+
+def read_url(url: str) -> URL:
+    """The parts of a database URL, with our driver for PostgreSQL; StoreTrouble when it is none."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreTrouble("not a database URL") from None
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
 
 
 def _sqlite_engine(url: str, begin: str) -> Engine:
