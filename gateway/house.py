@@ -23,6 +23,7 @@ import uvloop
 from uuid_utils.compat import uuid7
 
 from gateway.flow.deliver import Office, deliver
+from gateway.flow.leave import leave_by_mail
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -130,9 +131,10 @@ class House:
             courier.close()
 
     def tick(self, office: Office) -> None:
-        """Does what is due now: publication numbers, issues, letters."""
+        """Does what is due now: leaving by mail, publication numbers, issues, letters."""
         now = self.now()
         for forum in list_forums(self.store):
+            leave_by_mail(self.store, office.key, forum, now, self.new_id)
             publish(self.store, forum, now, self.new_id)
             send_due(self.store, forum, now, self.new_id, self.settings.digest.as_caps())
         deliver(self.store, office, now)

@@ -86,6 +86,7 @@ class Purpose(StrEnum):
     POST = "post"
     DIGEST = "digest"
     BOUNCES = "bounces"
+    LEAVE = "leave"
     OWNER = "owner"
 
 
