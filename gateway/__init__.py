@@ -7,8 +7,9 @@ from rooms below it; `tests/test_house.py` holds the code to this plan.
     house       the one place where parts are put together; settings in, running house out
     settings    config/gateway.toml and environment -> one frozen, validated value
     smtp        FRONT DOOR   the only room that knows aiosmtpd
+    web         WINDOW       the only room that knows Starlette: leaving with one click
     exchange    SIDE DOOR    archives in and out, the seed page
-    flow        CONDUCTORS   receive, import, export, publish, deliver, browse: order of steps
+    flow        CONDUCTORS   receive, import, export, publish, deliver, leave, browse: order of steps
     store       MEMORY       the only room that knows SQLModel
     journal     the verbs of the mail log
     send        BACK DOOR    couriers: Maildir, SMTP relay

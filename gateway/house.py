@@ -12,11 +12,12 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import uvloop
@@ -24,6 +25,7 @@ from uuid_utils.compat import uuid7
 
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
+from gateway.flow.leave import leave_by_mail
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -39,6 +41,9 @@ from gateway.store.engine import Store
 from gateway.store.remote import RemoteWriter, at_once, keep_for
 from gateway.store.roster import list_forums
 from gateway.store.writer import Writer
+
+if TYPE_CHECKING:
+    from gateway.web.window import Window
 
 
 def real_now() -> datetime:
@@ -126,6 +131,20 @@ class House:
         selectors = self.settings.auth.dkim_selectors
         return Signer(read_keys(self.settings.dkim, selectors)) if selectors else None
 
+    def window(self, sock: socket.socket | None) -> Window | None:
+        """The pages, not yet served at `sock`; None without one."""
+        if sock is None:
+            return None
+        from gateway.web.app import Pages, make_app
+        from gateway.web.window import Window
+
+        return Window(make_app(Pages(store=self.store, key=self.key(), now=self.now, new_id=self.new_id)), sock)
+
+    def looking_out(self, sock: socket.socket | None) -> AbstractContextManager[None]:
+        """The pages in a thread of their own, for a process whose main thread waits for others."""
+        window = self.window(sock)
+        return window.in_thread() if window is not None else nullcontext()
+
     @contextmanager
     def office(self) -> Iterator[Office]:
         """What sends letters, for as long as it is needed."""
@@ -136,9 +155,10 @@ class House:
             courier.close()
 
     def tick(self, office: Office) -> None:
-        """Does what is due now: publication numbers, issues, letters; and last, since it is the least urgent, bounces."""
+        """Does what is due now: leaving by mail, publication numbers, issues, letters; and last, the least urgent, bounces."""
         now = self.now()
         for forum in list_forums(self.store):
+            leave_by_mail(self.store, office.key, forum, now, self.new_id)
             publish(self.store, forum, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
@@ -159,15 +179,15 @@ def tame_garbage_collector() -> None:
 
 
 def serve(settings: Settings, ready: Callable[[FrontDoor], None]) -> None:
-    """Runs until SIGTERM or SIGINT: listeners, scheduler and sender in one process. `ready` is told once it listens."""
-    with _clockwork(settings) as house:
+    """Runs until SIGTERM or SIGINT: listeners, pages, scheduler and sender in one process. `ready` is told once it listens."""
+    with _web_socket(settings) as sock, _clockwork(settings) as house:
         tame_garbage_collector()
-        _run(_listen(house, ready))
+        _run(_listen(house, ready, window=house.window(sock)))
     log.info("stopped")
 
 
 def serve_shared(settings: Settings, receivers: int, ready: Callable[[FrontDoor], None]) -> None:
-    """The same with `receivers` processes that speak SMTP, read and judge; this one keeps, schedules and sends.
+    """The same with `receivers` processes that speak SMTP, read and judge; this one keeps, schedules, sends and has the pages.
 
     One process computes on one processor at a time, whatever threads it has. When one of them ends without being told,
     all end, and SystemExit tells whoever starts us again. Limits of connections hold for each process.
@@ -185,13 +205,14 @@ def serve_shared(settings: Settings, receivers: int, ready: Callable[[FrontDoor]
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)
 
-    with _reserved(settings) as settings:
+    with _reserved(settings) as settings, _web_socket(settings) as sock:
+        others = [sock] if sock is not None else []
         for _ in range(receivers):
-            children.add(_fork(settings, sockets, ready))
+            children.add(_fork(settings, sockets, ready, others))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, end)
         has_failed = False
-        with _clockwork(settings) as house, _keeping(house, sockets):
+        with _clockwork(settings) as house, house.looking_out(sock), _keeping(house, sockets):
             while children:
                 child, status = os.waitpid(-1, 0)
                 children.discard(child)
@@ -225,15 +246,44 @@ def _keeping(house: House, sockets: list[socket.socket]) -> Iterator[None]:
         thread.join()
 
 
-def _fork(settings: Settings, sockets: list[socket.socket], ready: Callable[[FrontDoor], None]) -> int:
-    """A receiving process; no thread and no connection exists yet that it could inherit. Our end goes to `sockets`."""
+@contextmanager
+def _web_socket(settings: Settings) -> Iterator[socket.socket | None]:
+    """What the pages are served at; None when they are not wanted. Raises BadSettings."""
+    place = settings.web.place
+    if place is None:
+        if settings.web.url:
+            log.warning("links to leave lead nowhere", why="web.url is set, and web.listen is not")
+        yield None
+        return
+    if any(find_spec(name) is None for name in ("starlette", "uvicorn", "python_multipart")):
+        raise BadSettings("web.listen: the extra for pages is missing: pip install 'thread-gateway[web]'")
+    from gateway.web.window import listen
+
+    try:
+        sock = listen(*place)
+    except OSError as error:
+        # The socket module repeats the address.
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        raise BadSettings(f"web.listen: {settings.web.listen}: {why}") from None
+    with sock:
+        log.info("web listening", host=place[0], port=sock.getsockname()[1])
+        yield sock
+
+
+def _fork(
+    settings: Settings, sockets: list[socket.socket], ready: Callable[[FrontDoor], None], others: list[socket.socket]
+) -> int:
+    """A receiving process; no thread and no connection exists yet that it could inherit. Our end goes to `sockets`.
+
+    `others` are not its business.
+    """
     ours, its = socket.socketpair()
     child = os.fork()
     if child:
         its.close()
         sockets.append(ours)
         return child
-    for sock in (ours, *sockets):
+    for sock in (ours, *sockets, *others):
         # Else it would keep its own, and its brothers', from seeing our end.
         sock.close()
     status = 1
@@ -269,10 +319,13 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-async def _listen(house: House, ready: Callable[[FrontDoor], None], writer: RemoteWriter | None = None) -> None:
+async def _listen(
+    house: House, ready: Callable[[FrontDoor], None], writer: RemoteWriter | None = None, window: Window | None = None
+) -> None:
     """Receives until told to end, by a signal or by the end of the process that keeps, which `writer` speaks to."""
     front = house.front_door(is_shared=writer is not None)
     await front.start()
+    serving = asyncio.create_task(window.run()) if window is not None else None
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -283,7 +336,11 @@ async def _listen(house: House, ready: Callable[[FrontDoor], None], writer: Remo
     ready(front)
     await stopped.wait()
     log.info("draining")
+    if window is not None:
+        window.close()
     await front.drain()
+    if serving is not None:
+        await serving
     if writer is not None:
         writer.later = at_once
 

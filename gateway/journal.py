@@ -24,6 +24,7 @@ class Verb(StrEnum):
     SENT = "sent"
     DEFERRED = "deferred"
     BOUNCED = "bounced"
+    LEFT = "left"
 
 
 VERB_OF = {

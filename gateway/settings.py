@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
@@ -24,6 +25,8 @@ from pydantic_settings import (
 from gateway.digest.parts import Caps
 from gateway.mail.address import is_domain
 from gateway.smtp.limits import Limits
+
+_PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})\Z", re.ASCII)
 
 
 class BadSettings(Exception):
@@ -103,6 +106,7 @@ class SendTable(_Table):
 
 class WebTable(_Table):
     url: str = ""
+    listen: str = ""
 
     @field_validator("url")
     @classmethod
@@ -110,6 +114,20 @@ class WebTable(_Table):
         if value and not value.startswith(("https://", "http://")):
             raise ValueError("must begin with https://")
         return value.rstrip("/")
+
+    @field_validator("listen")
+    @classmethod
+    def _is_place(cls, value: str) -> str:
+        match = _PLACE.match(value)
+        if value and (match is None or int(match["port"]) > 65535):
+            raise ValueError("must be HOST:PORT, such as 127.0.0.1:8080")
+        return value
+
+    @property
+    def place(self) -> tuple[str, int] | None:
+        """Host and port to listen at; None for no pages."""
+        match = _PLACE.match(self.listen)
+        return (match["host"].strip("[]"), int(match["port"])) if match is not None else None
 
 
 class AuthTable(_Table):

@@ -53,6 +53,11 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("hops", {"received_count": HOPS_MAX + 1}, Verdict.REFUSE, Reason.LOOP),
     ("header_size", {"header_size": HEADER_MAX + 1}, Verdict.REFUSE, Reason.HEADER_TOO_LARGE),
     ("bounce", {"purpose": Purpose.BOUNCES}, Verdict.DISCARD, Reason.BOUNCE),
+    ("leaving", {"purpose": Purpose.LEAVE}, Verdict.HOLD, Reason.LEAVING),
+    ("leaving", {"purpose": Purpose.LEAVE, "precedence": "bulk", "list_ids": ("town.gw.example",)}, Verdict.HOLD, Reason.LEAVING),
+    ("leaving", {"purpose": Purpose.LEAVE, "auto_submitted": "auto-replied"}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
+    ("leaving", {"purpose": Purpose.LEAVE, "reverse_path": None}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
+    ("leaving", {"purpose": Purpose.LEAVE, "automation": Automation.LIKELY}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
     ("own_list", {"list_ids": ("other.example", "town.gw.example")}, Verdict.DISCARD, Reason.OWN_LIST),
     ("automatic", {"auto_submitted": "auto-replied"}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("automatic", {"automation": Automation.CERTAIN}, Verdict.DISCARD, Reason.AUTOMATIC),
@@ -176,6 +181,8 @@ ROUTES = [
     (f"town-hall+d+{TOKEN}@gw.example", "town-hall", Purpose.DIGEST),
     (f"town-bounces+{TOKEN}@gw.example", "town", Purpose.BOUNCES),
     (f"town+bounces-{TOKEN}@gw.example", "town", Purpose.BOUNCES),
+    (f"town-leave+{TOKEN}@gw.example", "town", Purpose.LEAVE),
+    (f"TOWN+LEAVE-{TOKEN.upper()}@gw.example", "town", Purpose.LEAVE),
     # A forum that is called like a word of ours.
     (f"d+d-{TOKEN}@gw.example", "d", Purpose.DIGEST),
 ]
@@ -211,6 +218,7 @@ def test_route(text: str, name: str, purpose: Purpose) -> None:
         f"town+d{TOKEN}@gw.example",
         f"town+c-{TOKEN}@gw.example",
         f"town-request+{TOKEN}@gw.example",
+        f"town-leave+{TOKEN}x@gw.example",
         "xtown@gw.example",
         "town%gw.example@gw.example",
         "postmaster-owner@gw.example",

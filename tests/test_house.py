@@ -43,6 +43,8 @@ OWNERS = {
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "smtplib": {"send", "cli.demo"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
     "uvloop": {"house"},
     "structlog": {"journal", "cli.common"},
     "uuid_utils": {"house", "cli"},
@@ -102,11 +104,12 @@ def test_each_library_has_one_owner(path: Path) -> None:
 
 def test_every_dependency_has_an_owner() -> None:
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["postgres"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["postgres"], *extras["web"]]
     names = {re.match(r"[\w-]+", one)[0].lower().replace("-", "_") for one in wanted}  # type: ignore[index]
     known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet"}
-    # tzdata is read by the standard library.
-    assert {known.get(name, name) for name in names} - {"tzdata"} <= OWNERS.keys()
+    # tzdata is read by the standard library, python-multipart by Starlette.
+    assert {known.get(name, name) for name in names} - {"tzdata", "python_multipart"} <= OWNERS.keys()
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path.relative_to(HOUSE).parts[0] in PURE], ids=room_of)

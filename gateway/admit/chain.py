@@ -49,6 +49,14 @@ def bounce(case: Case) -> Decision | None:
     return Decision(Verdict.DISCARD, Reason.BOUNCE) if case.destination.purpose is Purpose.BOUNCES else None
 
 
+def leaving(case: Case) -> Decision | None:
+    """Held for `flow.leave`, which reads the token: that is the proof, whoever wrote. A program's mail gets no answer."""
+    if case.destination.purpose is not Purpose.LEAVE:
+        return None
+    is_by_program = automatic(case) is not None or maybe_automatic(case) is not None
+    return Decision(Verdict.HOLD, Reason.LEAVING_BY_PROGRAM if is_by_program else Reason.LEAVING)
+
+
 def own_list(case: Case) -> Decision | None:
     """Our own digest, sent back by a subscriber that is a list."""
     own = case.destination.forum.list_id
@@ -95,6 +103,7 @@ LIVE: tuple[Rule, ...] = (
     hops,
     header_size,
     bounce,
+    leaving,
     own_list,
     automatic,
     unreadable,

@@ -24,8 +24,8 @@ _WORDS = {
     "unsubscribe": Purpose.OWNER,
     "bounces": Purpose.BOUNCES,
 }
-_TOKEN_WORDS = {"d": Purpose.DIGEST, "bounces": Purpose.BOUNCES}
-_TOKEN = re.compile(r"(d|bounces)[-+]([a-z2-7]{37})\Z")
+_TOKEN_WORDS = {"d": Purpose.DIGEST, "bounces": Purpose.BOUNCES, "leave": Purpose.LEAVE}
+_TOKEN = re.compile(r"(d|bounces|leave)[-+]([a-z2-7]{37})\Z")
 
 
 def destination_of(address: Address, forums: Mapping[str, Forum]) -> Destination | None:

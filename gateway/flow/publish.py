@@ -75,13 +75,18 @@ def send_due(
     for start in range(0, len(due), BATCH):
         with store.write() as db:
             ledger.lock_forum(db, forum.id)
-            # Asked again under the lock: another worker may have been here since.
-            candidates = [one.member for one in due[start : start + BATCH]]
+            # Asked again under the lock: another worker may have been here since, or a member have left.
+            candidates = _still_members(db, forum, due[start : start + BATCH])
             found = find_due(db, forum, candidates, now, at_once=at_once)
             letters += _Queue(db, forum, members, now, new_id, caps or Caps(), override).tell(found)
     if letters:
         log.info(Verb.QUEUED, forum=forum.name, letters=letters)
     return letters
+
+
+def _still_members(db: Transaction, forum: Forum, due: Sequence[Due]) -> list[Member]:
+    members = roster.members_among(db, forum.id, [one.member.id for one in due])
+    return [members[one.member.id] for one in due if one.member.id in members]
 
 
 def find_due(db: Transaction, forum: Forum, members: Sequence[Member], now: datetime, *, at_once: bool) -> list[Due]:

@@ -7,9 +7,11 @@ it read in a killable process, so that a bomb delays only its like.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -19,7 +21,7 @@ from gateway.flow.reading import Reader
 from gateway.journal import VERB_OF, log
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw
-from gateway.mail.forum import Destination, Forum
+from gateway.mail.forum import Destination, Forum, Purpose
 from gateway.mail.message import Message
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.parse.message import is_ordinary, parse_message
@@ -69,7 +71,7 @@ class _Job:
                 forum=self.destinations[index].forum,
                 recipient=self.destinations[index].address,
                 envelope=self.envelope,
-                message=message,
+                message=_apart(message, self.destinations[index]),
                 raw=self.raw,
                 decision=decisions[index],
             )
@@ -85,6 +87,14 @@ class _Job:
                 verb, reason = VERB_OF[decision.verdict], decision.reason
                 log.info(verb, forum=one.forum.name, msgid=self.message.msgid, reason=reason, size=self.size)
         return tuple(self.decisions)
+
+
+def _apart(message: Message, destination: Destination) -> Message:
+    """A mail to leave is never the duplicate of a post, or of one with another token: no leaving may get lost."""
+    if destination.purpose is not Purpose.LEAVE:
+        return message
+    text = message.content_hash + str(destination.address).lower().encode()
+    return replace(message, content_hash=hashlib.sha256(text).digest())
 
 
 class Receiver:

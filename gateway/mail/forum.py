@@ -90,6 +90,7 @@ class Purpose(StrEnum):
     POST = "post"
     DIGEST = "digest"
     BOUNCES = "bounces"
+    LEAVE = "leave"
     OWNER = "owner"
 
 

@@ -34,6 +34,9 @@ class Reason(StrEnum):
     NO_SPACE = "no space"
     TROUBLE = "our own trouble"
     BY_HAND = "decided by hand"
+    LEAVING = "asks to leave"
+    LEAVING_BY_PROGRAM = "a program asks to leave"
+    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Where templates lie and how they are read (Jinja2).
 
-In: a folder of the operator, perhaps. Out: two environments, by name and not by file ending, since Jinja2 escapes
-nothing by itself: `html` escapes every value, `text` takes control characters out of every value. Both are sandboxed:
+In: a folder of the operator, perhaps. Out: environments, by name and not by file ending, since Jinja2 escapes
+nothing by itself: `html` and `page` escape every value, `text` takes control characters out of every value. All are sandboxed:
 a template may look at what it is given and change nothing. Users' text only ever comes in as a value.
 """
 
@@ -61,6 +61,14 @@ def html_environment(override: Path | None = None) -> Environment:
     css, _, _ = loader.get_source(environment, CSS)
     environment.styles = Styles(css)  # type: ignore[attr-defined]
     return environment
+
+
+@cache
+def page_environment(override: Path | None = None) -> Environment:
+    """For pages of ours: every value is escaped, and styles stay in the sheet, where a Content-Security-Policy can name them."""
+    return ImmutableSandboxedEnvironment(
+        loader=_loader(override), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
 
 
 def _loader(override: Path | None) -> BaseLoader:

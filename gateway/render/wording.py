@@ -22,6 +22,8 @@ from babel.messages.pofile import read_po
 from gateway.render.templates import find_templates
 
 ENGLISH: Final = "en"
+# Longer ones come from nobody who reads.
+ACCEPTED_MAX: Final = 200
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,19 @@ class Wording:
 def languages() -> list[str]:
     """The tags of the languages that there are catalogs for, English first."""
     return [ENGLISH, *sorted(path.stem for path in (find_templates() / "locale").glob("*.po"))]
+
+
+def best_language(accepted: str) -> str:
+    """The first of our languages that a reader's Accept-Language names (RFC 9110 section 12.5.4); English else."""
+    ranked: list[tuple[float, str]] = []
+    for one in accepted[:ACCEPTED_MAX].split(","):
+        tag, _, weight = one.replace(" ", "").lower().partition(";q=")
+        try:
+            ranked += ((float(weight or 1), one) for one in (tag, tag.partition("-")[0]))
+        except ValueError:
+            continue
+    known = languages()
+    return next((tag for weight, tag in sorted(ranked, key=lambda one: -one[0]) if weight > 0 and tag in known), ENGLISH)
 
 
 @cache

@@ -100,6 +100,16 @@ def has_letter_ending(connection: Connection, forum_id: UUID, member_id: UUID, e
     return any(id.bytes.endswith(end) for row in connection.execute(query) for id in row if id)
 
 
+def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: str) -> int:
+    """Gives up on all digests and posts that wait for a member; returns how many. Notices still go.
+
+    Also on those that somebody is at: they may arrive once more, and the new fence keeps them from being tried again.
+    """
+    here = (LETTER.c.forum_id == forum_id) & (LETTER.c.member_id == member_id) & (LETTER.c.state == State.READY)
+    values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind != Kind.NOTICE).values(**values)).rowcount
+
+
 def count_waiting(connection: Connection) -> int:
     """How many letters have not ended yet."""
     return int(connection.execute(select(func.count()).where(LETTER.c.state == State.READY)).scalar_one())

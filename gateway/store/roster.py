@@ -12,7 +12,7 @@ from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, func
 from gateway.mail.address import Address, parse_address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.forum import Forum, Member, Rhythm
-from gateway.store.bulk import table_of
+from gateway.store.bulk import slices, table_of
 from gateway.store.engine import Store
 from gateway.store.tables import ForumRow, MemberRow
 
@@ -114,9 +114,16 @@ def find_member(store: Store, forum_id: UUID, address: Address) -> Member | None
 
 
 def change_member(store: Store, member: Member) -> None:
-    """Writes what a member may choose; what has been told stays told. Bounces are only ever forgotten here, not counted."""
+    """Writes what a member may choose; what has been told stays told. Bounces are only ever forgotten here, not counted.
+
+    Whose digests were off and come again is told of what is published from now on, like somebody new.
+    """
     here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
+    published = select(FORUM.c.published).where(FORUM.c.id == member.forum_id)
     with store.write() as connection:
+        cursor = connection.execute(published.with_for_update()).scalar_one()
+        if member.has_digest:
+            connection.execute(update(MEMBER).where(here, MEMBER.c.has_digest.is_(False)).values(cursor=cursor))
         connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
         if member.bounces == NO_BOUNCES:
             keep_bounces(connection, member.forum_id, member.id, member.bounces)
@@ -208,6 +215,27 @@ def members_ending(connection: Connection, forum_id: UUID, end: bytes) -> list[U
     else:
         is_it = func.right(cast(MEMBER.c.id, Text), 2 * len(end)) == end.hex()
     return list(connection.execute(select(MEMBER.c.id).where(MEMBER.c.forum_id == forum_id, is_it)).scalars())
+
+
+def members_among(connection: Connection, forum_id: UUID, member_ids: Iterable[UUID]) -> dict[UUID, Member]:
+    """The members with these ids, as they are now, by id."""
+    found: dict[UUID, Member] = {}
+    for ids in slices(member_ids):
+        rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(ids)))
+        found |= {row.id: _member(row) for row in rows}
+    return found
+
+
+def member_ending(connection: Connection, forum_id: UUID, ending: bytes) -> Member | None:
+    """The member whose id ends with these bytes, as tokens name him; None when nobody's does, or that of two."""
+    found = members_ending(connection, forum_id, ending)
+    return member_of(connection, forum_id, found[0]) if len(found) == 1 else None
+
+
+def stop_digests(connection: Connection, forum_id: UUID, member_id: UUID) -> bool:
+    """No digest and no post goes to that member any more; False when none did."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id) & MEMBER.c.has_digest.is_(True)
+    return connection.execute(update(MEMBER).where(here).values(has_digest=False)).rowcount == 1
 
 
 def member_with_key(connection: Connection, forum_id: UUID, address_key: str) -> Member | None:

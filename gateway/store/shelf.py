@@ -13,7 +13,7 @@ import zstandard
 from sqlalchemy import Connection, Row, func, literal_column, select
 
 from gateway.mail.message import Attachment, Span, SpanKind
-from gateway.mail.verdict import Reason
+from gateway.mail.verdict import Reason, Verdict
 from gateway.store.archive import GHOST, POST
 from gateway.store.bulk import slices
 from gateway.store.keep import MAIL, RAW
@@ -215,6 +215,12 @@ def unread_bounces(connection: Connection, forum_id: UUID, limit: int) -> list[M
     is_unread = MAIL.c.reason == literal_column(f"'{Reason.BOUNCE}'")
     query = select(MAIL).where(MAIL.c.forum_id == forum_id, is_unread).order_by(MAIL.c.received_at, MAIL.c.id)
     return [_mail(row) for row in connection.execute(query.limit(limit))]
+
+
+def mails_held_for(connection: Connection, forum_id: UUID, reasons: Iterable[str]) -> list[Mail]:
+    """The held mails with one of these reasons, oldest first."""
+    here = (MAIL.c.forum_id == forum_id) & (MAIL.c.verdict == Verdict.HOLD) & MAIL.c.reason.in_(list(reasons))
+    return [_mail(row) for row in connection.execute(select(MAIL).where(here).order_by(MAIL.c.received_at, MAIL.c.id))]
 
 
 def iterate_mails(connection: Connection, forum_id: UUID) -> Iterator[Mail]:
