@@ -22,6 +22,7 @@ from uuid import UUID
 import uvloop
 from uuid_utils.compat import uuid7
 
+from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
@@ -31,6 +32,7 @@ from gateway.mail.token import KEY_BYTES, is_key
 from gateway.send.courier import Courier
 from gateway.send.maildir import MaildirCourier
 from gateway.send.relay import Relay, RelayCourier
+from gateway.send.signing import Signer, read_keys
 from gateway.settings import BadSettings, Settings
 from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
 from gateway.store.engine import Store
@@ -119,22 +121,30 @@ class House:
             raise BadSettings(f"{path}: does not hold a key: restore it from a backup, or remove it to get a new one")
         return bytes.fromhex(text)
 
+    def signer(self) -> Signer | None:
+        """Who signs our letters, when the settings name keys. Raises BadKey."""
+        selectors = self.settings.auth.dkim_selectors
+        return Signer(read_keys(self.settings.dkim, selectors)) if selectors else None
+
     @contextmanager
     def office(self) -> Iterator[Office]:
         """What sends letters, for as long as it is needed."""
         courier = self.courier()
         try:
-            yield Office(courier, self.key(), Random(), self.new_id, self.settings.web.url)
+            yield Office(courier, self.key(), Random(), self.new_id, self.settings.web.url, self.signer())
         finally:
             courier.close()
 
     def tick(self, office: Office) -> None:
-        """Does what is due now: publication numbers, issues, letters."""
+        """Does what is due now: publication numbers, issues, letters; and last, since it is the least urgent, bounces."""
         now = self.now()
         for forum in list_forums(self.store):
             publish(self.store, forum, now, self.new_id)
-            send_due(self.store, forum, now, self.new_id, self.settings.digest.as_caps())
+            digest = self.settings.digest
+            send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
         deliver(self.store, office, now)
+        for forum in list_forums(self.store):
+            read_bounces(self.store, forum, office.key, now, self.new_id)
 
 
 def tame_garbage_collector() -> None:

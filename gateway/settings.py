@@ -87,6 +87,7 @@ class DigestTable(_Table):
     tick: float = Field(default=5.0, gt=0)
     max_posts: int = Field(default=Caps().posts, ge=1)
     max_size: int = Field(default=Caps().size, ge=1_000)
+    templates: Path | None = None
 
     def as_caps(self) -> Caps:
         return Caps(posts=self.max_posts, size=self.max_size)
@@ -111,6 +112,18 @@ class WebTable(_Table):
         return value.rstrip("/")
 
 
+class AuthTable(_Table):
+    dkim_selectors: list[str] = []
+    dkim_keys: Path | None = None
+
+    @field_validator("dkim_selectors")
+    @classmethod
+    def _are_labels(cls, value: list[str]) -> list[str]:
+        if not all(is_domain(selector) and selector.isascii() for selector in value):
+            raise ValueError("must be names as they may stand in the DNS, such as gate2026")
+        return value
+
+
 class Settings(BaseSettings):
     """Everything that can be set; relative paths start at the working directory."""
 
@@ -124,6 +137,11 @@ class Settings(BaseSettings):
     digest: DigestTable = DigestTable()
     send: SendTable = SendTable()
     web: WebTable = WebTable()
+    auth: AuthTable = AuthTable()
+
+    @property
+    def dkim(self) -> Path:
+        return self.auth.dkim_keys or self.data / "dkim"
 
     @property
     def database_url(self) -> str:

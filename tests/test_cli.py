@@ -92,7 +92,7 @@ def test_forums(run: Run) -> None:
     said = run("forum", "add", "Town@Example.org", "--title", "Town talk", "--mirror", "<Dev.lists.example>")
     assert (said.code, said.out) == (0, "forum town@example.org made: mail to it is posted\n")
     assert run("forum", "list", "--json").json() == [
-        {"address": "town@example.org", "title": "Town talk", "mirrors": ["dev.lists.example"]}
+        {"address": "town@example.org", "title": "Town talk", "mirrors": ["dev.lists.example"], "owners": []}
     ]
     assert "town@example.org" in run("forum", "list").out
 
@@ -111,6 +111,9 @@ def test_members(town: Run) -> None:
         "form": "html",
         "digest": "daily",
         "paused_until": "",
+        "bounces": "",
+        "bounce_score": 0.0,
+        "paused_by_bounces_at": None,
     }
     assert (bob["handle"], bob["badge"], bob["digest"]) == ("bob", "Gold badge", "off")
 
@@ -249,8 +252,8 @@ def test_the_seed_page_from_door_to_digest(town: Run, tmp_path: Path) -> None:
 def test_a_member_changes_when_digests_come(town: Run) -> None:
     town("member", "add", "ann@example.org", "--handle", "Ann")
     said = town("member", "set", "ann@example.org", "digest=weekly", "day=fri", "hour=17:30", "zone=Europe/Paris", "form=plain")
-    assert said.out == "ann@example.org: weekly digest on Friday at 17:30 Europe/Paris, plain\n"
-    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(", paused until 2030-01-01, plain\n")
+    assert said.out == "ann@example.org: weekly digest on Friday at 17:30 Europe/Paris, plain, en\n"
+    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(", paused until 2030-01-01, plain, en\n")
     [ann] = town("member", "list", "--json").json()
     assert (ann["digest"], ann["hour"], ann["zone"], ann["paused_until"]) == ("weekly", "17:30", "Europe/Paris", "2030-01-01")
     town("import", "seed")

@@ -88,6 +88,11 @@ def test_the_first_half_of_a_broken_line_belongs_to_the_quote_that_goes_on() -> 
     assert shown(answer).startswith("Thanks!\nIn general")
 
 
+def test_quotes_and_dashes_that_a_program_made_finer_are_the_same() -> None:
+    parent = quotable('I\'m running "this" - and that.\nAnd more of it,\nto the end.')
+    assert shown("Ann wrote:\n> I’m running “this” – and that.\n> And more of it,\n> to the end.\n\nYes.", [parent]) == "Yes."
+
+
 def test_a_whole_parent_with_what_it_quoted_is_known() -> None:
     words = " ".join(f"word{number}" for number in range(60))
     older = " ".join(f"old{number}" for number in range(90))

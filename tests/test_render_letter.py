@@ -7,6 +7,7 @@ import email.policy
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from html import unescape
 from urllib.parse import parse_qs, unquote, urlsplit
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
-from gateway.render.body import BadBody, alternative_body, text_body
+from gateway.render.body import BadBody, Placeholder, alternative_body, text_body
 from gateway.render.digest import Rendering
 from gateway.render.fields import BadField, Field, text_field
 from gateway.render.letter import BadLetter, Personal, check_letter
@@ -198,3 +199,21 @@ def test_mailto_parses_back(subject: str, body: str) -> None:
     assert (parts.scheme, unquote(parts.path)) == ("mailto", "a+b@forum.example")
     expected = {"In-Reply-To": ["<i&d%@x>"], "Subject": [subject], "Body": [body.replace("\n", "\r\n")]}
     assert fields == {name: value for name, value in expected.items() if value != [""]}
+
+
+def filled(text: str, html: str = "") -> str:
+    body = alternative_body(text, html, "=_b") if html else text_body(text)
+    raw = body.filled({"leave": "https://a.example/?a=1&b=2", "leave_at": "me@a.example"}).decode("ascii")
+    message = "".join(f"{line}" for line in (field.serialise().decode() for field in body.fields))
+    part = read(f"{message}\r\n{raw}".encode()).get_body(("html",) if html else ("plain",))
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("around", ["plain words", "größer", "漢字だけの文" * 20, "a = b= " * 40 + "c", ""])
+@pytest.mark.parametrize("shape", ["{p}", "{a}\n{p}", "{p}\n{a}", "{a}\n\nat {p}, {p} or {q}\n{a}\n{p}", "{a} {p}\n{q}\n{q}"])
+def test_what_is_personal_is_filled_in_whatever_the_encoding(around: str, shape: str) -> None:
+    shared = shape.format(a=around, p=Placeholder("leave"), q=Placeholder("leave_at"))
+    personal = shape.format(a=around, p="https://a.example/?a=1&b=2", q="me@a.example")
+    assert filled(shared).rstrip() == personal.rstrip()
+    assert unescape(filled("x", f"<p>{shared}</p>")).rstrip() == f"<p>{personal}</p>"

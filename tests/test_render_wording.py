@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.pofile import read_po
 
-import gateway.render
+import gateway
 from gateway.render.dates import reading_date
 from gateway.render.templates import find_templates
 from gateway.render.wording import languages, wording
 from tests.test_render_digest import render_in
 
-_IN_CODE = re.compile(r"words\.(?:word|plural)\(\s*((?:f?\"[^\"]*\"(?:, | if [a-z.]+ else )?)+)")
+_IN_CODE = re.compile(r"(?:words|wording\(language\))\.(?:word|plural)\(\s*((?:f?\"[^\"]*\"(?:, | if [a-z.]+ else )?)+)")
 _QUOTED_ONCE = re.compile(r"words\.word\('([^']+)'\)")
 _TEXT = re.compile(r"\"([^\"]+)\"")
 _IN_TEMPLATE = re.compile(r"(?<!\w)_\((?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')\)")
@@ -24,7 +24,7 @@ _IN_TEMPLATE = re.compile(r"(?<!\w)_\((?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')\)")
 
 def said() -> set[str]:
     """Every text that code and templates ask a translation for."""
-    code = "".join(path.read_text() for path in Path(next(iter(gateway.render.__path__))).glob("*.py"))
+    code = "".join(path.read_text() for path in Path(next(iter(gateway.__path__))).rglob("*.py"))
     found = {text for match in _IN_CODE.finditer(code) for text in _TEXT.findall(match[1])}
     found |= set(_QUOTED_ONCE.findall(code))
     found = {text for text in found if "metal" not in text} | {f"{metal} badge" for metal in ("Gold", "Silver", "Bronze")}
@@ -57,7 +57,7 @@ def test_a_digest_in_german() -> None:
     assert "Antworten auf 1" in rendering.html
     assert '<html lang="de">' in rendering.html
     assert "End of Wombats & Friends Digest, Issue 12\n" in rendering.text
-    assert not re.search(r"\b(?:new|Answer|Leave|Contents)\b", rendering.text.replace("leave>", ""))
+    assert not re.search(r"\b(?:new|Answer|Leave|Contents)\b", rendering.text.replace("<leave_at>", ""))
 
 
 def test_an_unknown_language_is_english() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import backup, digest, doctor, exchange, export, forum, held, member, outbox, run, thread
+from gateway.cli import backup, digest, dkim, doctor, exchange, export, forum, held, member, outbox, run, thread
 from gateway.cli.common import DEFAULT_CONFIG, Context
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (forum, member, digest, thread, held, outbox, exchange, export):
+for part in (forum, member, digest, thread, held, outbox, exchange, export, dkim):
     app.add_typer(part.app, name=part.NAME)
 app.command()(thread.explain)
 run.add_to(app)
@@ -45,13 +45,14 @@ def main() -> None:
     """The entry of the program: an error that somebody can mend is one line and exit code 1."""
     from gateway.exchange.archives import BadArchive
     from gateway.exchange.seed import BadSeed
+    from gateway.send.signing import BadKey
     from gateway.settings import BadSettings
     from gateway.store.engine import StoreTrouble
     from gateway.store.roster import AlreadyThere
 
     try:
         app()
-    except (BadSettings, BadSeed, BadArchive, StoreTrouble, AlreadyThere) as error:
+    except (BadSettings, BadSeed, BadArchive, StoreTrouble, AlreadyThere, BadKey) as error:
         typer.echo(f"gateway: {error}", err=True)
         sys.exit(1)
     except OSError as error:

@@ -38,7 +38,8 @@ def preview(
             raise fail(f"{member} is no member of {town.address}")
         now = house.now()
         publish(house.store, town, now, house.new_id)
-        renderings = flow_preview(house.store, town, found[0], now, house.settings.digest.as_caps())
+        digest = house.settings.digest
+        renderings = flow_preview(house.store, town, found[0], now, digest.as_caps(), digest.templates)
     if not renderings:
         typer.echo(f"nothing new for {member}")
     for number, rendering in enumerate(renderings, 1):
@@ -68,7 +69,8 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
         town = the_forum(house, forum)
         now = house.now()
         publish(house.store, town, now, house.new_id)
-        queued = send_due(house.store, town, now, house.new_id, house.settings.digest.as_caps(), at_once=True)
+        digest = house.settings.digest
+        queued = send_due(house.store, town, now, house.new_id, digest.as_caps(), override=digest.templates, at_once=True)
         sent = deliver(house.store, office, now)
         with house.store.read() as db:
             waiting = count_waiting(db)

@@ -1,15 +1,19 @@
-"""gateway forum: make and list forums."""
+"""gateway forum: make, change and list forums."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.common import AsJson, Context, fail, show
+from gateway.cli.common import AsJson, Context, ForumName, fail, show, the_forum
+
+if TYPE_CHECKING:
+    from gateway.mail.address import Address
 
 NAME = "forum"
-app = typer.Typer(help="Make and list forums.", no_args_is_help=True)
+app = typer.Typer(help="Make, change and list forums.", no_args_is_help=True)
 
 
 @app.command()
@@ -21,6 +25,7 @@ def add(
     subjects: Annotated[
         bool, typer.Option("--subjects/--no-subjects", help="A reply that names no mail hangs under the article of its subject.")
     ] = True,
+    owner: Annotated[list[str] | None, typer.Option(help="Who is told what an owner has to know; repeatable.")] = None,
 ) -> None:
     """Makes a forum.
 
@@ -48,9 +53,43 @@ def add(
             title=title or parsed.local,
             mirrors=mirrors,
             follows_subjects=subjects,
+            owners=_addresses(owner or ()),
         )
         add_forum(house.store, forum)
     typer.echo(f"forum {parsed} made: mail to it is posted")
+
+
+@app.command("set")
+def set_(
+    ctx: typer.Context,
+    owner: Annotated[list[str], typer.Option(help="The owners from now on; repeatable. none: nobody.")],
+    forum: ForumName = "",
+) -> None:
+    """Changes who owns a forum.
+
+    Example: gateway forum set --forum town --owner ann@example.org
+    """
+    from dataclasses import replace
+
+    from gateway.store.roster import change_owners
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        changed = replace(the_forum(house, forum), owners=_addresses([] if owner == ["none"] else owner))
+        change_owners(house.store, changed)
+    typer.echo(f"{changed.address}: owners {', '.join(map(str, changed.owners)) or 'none'}")
+
+
+def _addresses(texts: Iterable[str]) -> tuple[Address, ...]:
+    from gateway.mail.address import parse_address
+
+    found = []
+    for text in texts:
+        address = parse_address(text)
+        if address is None:
+            raise fail(f"{text!r} is not an address", 2)
+        found.append(address)
+    return tuple(found)
 
 
 @app.command("list")
@@ -64,7 +103,12 @@ def list_(ctx: typer.Context, as_json: AsJson = False) -> None:
     obj: Context = ctx.obj
     with obj.house() as house:
         rows = [
-            {"address": str(forum.address), "title": forum.title, "mirrors": list(forum.mirrors)}
+            {
+                "address": str(forum.address),
+                "title": forum.title,
+                "mirrors": list(forum.mirrors),
+                "owners": list(map(str, forum.owners)),
+            }
             for forum in list_forums(house.store)
         ]
     show(rows, ("address", "title"), as_json, "no forum yet: gateway forum add NAME@DOMAIN --title TITLE")

@@ -82,14 +82,17 @@ def set_(
     words: Annotated[
         list[str],
         typer.Argument(
-            help="KEY=VALUE: digest=off|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday, zone=Europe/Paris,"
-            " form=html|plain, pause=2026-12-24|off, handle=NAME.",
+            help="KEY=VALUE: digest=off|immediate|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday,"
+            " zone=Europe/Paris, form=html|plain|mime|index, language=de, pause=2026-12-24|off, handle=NAME, bounces=0,"
+            " forum=NAME.",
             metavar="KEY=VALUE...",
         ),
     ],
     forum: ForumName = "",
 ) -> None:
     """Changes when and how a member gets digests. What came up to now stays told; nothing is skipped.
+
+    bounces=0 forgets the mail that came back, and digests go out again.
 
     Example: gateway member set ann@example.org digest=weekly day=friday hour=17:30
     """
@@ -99,17 +102,17 @@ def set_(
 
     obj: Context = ctx.obj
     with obj.house() as house:
-        town = the_forum(house, forum)
+        town = the_forum(house, forum or next((word.partition("=")[2] for word in words if word.startswith("forum=")), ""))
         parsed = parse_address(address)
         member = find_member(house.store, town.id, parsed) if parsed is not None else None
         if member is None:
             raise fail(f"{address} is no member of {town.address}")
         try:
-            member = with_preferences(member, words)
+            member = with_preferences(member, [word for word in words if not word.startswith("forum=")])
         except ValueError as error:
             raise fail(str(error), 2) from None
         change_member(house.store, member)
-    typer.echo(f"{address}: {told(member)}, {member.form}")
+    typer.echo(f"{address}: {told(member)}, {member.form}, {member.language}")
 
 
 @app.command("list")
@@ -118,10 +121,12 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
 
     Example: gateway member list --forum town
     """
+    from gateway.people.bounces import score_at, told
     from gateway.store.roster import list_members
 
     obj: Context = ctx.obj
     with obj.house() as house:
+        now = house.now()
         rows = [
             {
                 "address": str(member.address),
@@ -132,10 +137,14 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
                 "form": member.form,
                 "digest": member.rhythm if member.has_digest else "off",
                 "paused_until": str(member.paused_until or ""),
+                "bounces": told(member.bounces, now, member.rhythm),
+                "bounce_score": round(score_at(member.bounces, now, member.rhythm), 2),
+                "paused_by_bounces_at": member.bounces.paused_at,
             }
             for member in list_members(house.store, the_forum(house, forum).id)
         ]
-    show(rows, ("address", "handle", "badge", "zone", "hour", "form", "digest"), as_json, "no member yet: gateway member add")
+    columns = ("address", "handle", "badge", "zone", "hour", "form", "digest", "bounces")
+    show(rows, columns, as_json, "no member yet: gateway member add")
 
 
 @app.command("import")

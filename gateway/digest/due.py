@@ -47,7 +47,10 @@ def last_period(now: datetime, member: Member) -> Period | None:
 def is_reading(now: datetime, member: Member) -> bool:
     """Whether digests go to a member at all, now."""
     pause = member.paused_until
-    return member.has_digest and (pause is None or now >= _at(pause, member.zone, time(member.hour, member.minute)))
+    is_reachable = member.bounces.paused_at is None
+    return (
+        member.has_digest and is_reachable and (pause is None or now >= _at(pause, member.zone, time(member.hour, member.minute)))
+    )
 
 
 def _last_day(day: date, member: Member) -> date:

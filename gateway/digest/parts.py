@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from gateway.digest.issue import Entry, ThreadPart
 
 # What the page needs around the text of an entry, in characters.
-AROUND = 900
-AROUND_EARLIER = 200
+AROUND = 1_300
+AROUND_EARLIER = 350
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,4 +38,5 @@ def part_threads(threads: Sequence[ThreadPart], caps: Caps) -> list[tuple[Thread
 def _size(entry: Entry) -> int:
     if entry.is_ghost or not entry.is_new:
         return AROUND_EARLIER
-    return AROUND + sum(len(span.text) for span in entry.spans)
+    # Paragraphs, links and what must be escaped.
+    return AROUND + sum(len(span.text) for span in entry.spans) * 6 // 5

@@ -21,6 +21,7 @@ from gateway.render.digest import render_thread_text
 from gateway.render.fields import BadField
 from gateway.render.letter import BadLetter, Personal, compose
 from gateway.render.single import single
+from gateway.send.signing import Signer
 from gateway.store import ledger, roster, shelf
 from gateway.store.engine import Store, Transaction
 from gateway.store.outbox import Kind, Letter
@@ -40,21 +41,25 @@ class Envelope:
 
 
 class Composer:
-    """Composes letters. `key` signs tokens; `web` is where our pages are ("https://example.org"), "" when there are none."""
+    """Composes letters. `key` makes tokens; `web` is where our pages are ("https://example.org"), "" when there are none.
 
-    def __init__(self, store: Store, key: bytes, web: str = "") -> None:
+    `signer` signs all that goes out; None when the relay does.
+    """
+
+    def __init__(self, store: Store, key: bytes, web: str = "", signer: Signer | None = None) -> None:
         self._store = store
         self._key = key
+        self._signer = signer
         self._web = web.rstrip("/")
         self._body: Callable[[UUID, UUID, int], tuple[str, Body]] = lru_cache(BODIES)(self._make_body)
 
     def compose(self, forum: Forum, letter: Letter, recipient: Address) -> Envelope:
-        """The letter's envelope and bytes."""
+        """The letter's envelope and bytes. Raises SigningFailed, and whatever a damaged row raises."""
         make = {Kind.DIGEST: self._digest, Kind.COPY: self._copy, Kind.NOTICE: self._notice}[letter.kind]
-        return Envelope(
-            reverse_path=self._address(forum, letter, "-bounces+", "bounces"),
-            raw=make(forum, letter, self._personal(forum, letter, recipient)),
-        )
+        raw = make(forum, letter, self._personal(forum, letter, recipient))
+        if self._signer is not None:
+            raw = self._signer.sign(raw, forum.domain)
+        return Envelope(reverse_path=self._address(forum, letter, "-bounces+", "bounces"), raw=raw)
 
     def _digest(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
         with self._store.read() as db:

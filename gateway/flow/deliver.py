@@ -8,11 +8,13 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
+from gateway.flow.bounces import count_refusal
 from gateway.flow.compose import Composer
 from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
 from gateway.mail.forum import Forum
 from gateway.send.courier import Courier, Fate, Outcome
+from gateway.send.signing import Signer
 from gateway.store import ledger, outbox, roster
 from gateway.store.engine import Store
 
@@ -25,13 +27,14 @@ _VERB = {Fate.SENT: Verb.SENT, Fate.BOUNCED: Verb.BOUNCED, Fate.DEFERRED: Verb.D
 
 
 class Office(NamedTuple):
-    """What delivering needs besides the store: who carries, the key for tokens, chance, ids; and where our pages are."""
+    """What delivering needs besides the store: who carries, the key for tokens, chance, ids; where our pages are; who signs."""
 
     courier: Courier
     key: bytes
     random: Random
     new_id: Callable[[], UUID]
     web: str = ""
+    signer: Signer | None = None
 
 
 def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
@@ -43,7 +46,7 @@ def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
 def deliver(store: Store, office: Office, now: datetime) -> int:
     """One attempt for each letter that is due; returns how many were sent."""
     forums = {forum.id: forum for forum in roster.list_forums(store)}
-    composer = Composer(store, office.key, office.web)
+    composer = Composer(store, office.key, office.web, office.signer)
     sent = 0
     while True:
         with store.write() as db:
@@ -80,4 +83,6 @@ def _settle(store: Store, office: Office, letter: outbox.Letter, outcome: Outcom
     with store.write() as db:
         if outbox.settle(db, letter, state=state, reply=outcome.reply, due_at=due_at):
             ledger.note(db, letter.forum_id, id=office.new_id(), at=now, verb=verb, subject=letter.id, detail=outcome.reply)
+            if outcome.fate is Fate.BOUNCED:
+                count_refusal(db, letter, outcome.reply, now, office.new_id)
     log.info(verb, letter=letter.id.hex, attempts=letter.attempts, reply=outcome.reply)

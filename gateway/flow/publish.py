@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from gateway.digest.due import Period, is_reading, last_period
 from gateway.digest.issue import Issue
-from gateway.digest.parts import Caps, part_threads
+from gateway.digest.parts import Caps
 from gateway.flow.browse import by_key, tell_new
+from gateway.flow.rendering import render_parts
 from gateway.journal import Verb, log
 from gateway.mail.forum import Forum, Member, Rhythm
-from gateway.render.digest import Rendering, render_issue
+from gateway.render.digest import Rendering
 from gateway.store import ledger, outbox, roster, shelf
 from gateway.store.engine import Store, Transaction
 
@@ -53,9 +55,19 @@ def publish(store: Store, forum: Forum, now: datetime, new_id: Callable[[], UUID
 
 
 def send_due(
-    store: Store, forum: Forum, now: datetime, new_id: Callable[[], UUID], caps: Caps | None = None, *, at_once: bool = False
+    store: Store,
+    forum: Forum,
+    now: datetime,
+    new_id: Callable[[], UUID],
+    caps: Caps | None = None,
+    *,
+    override: Path | None = None,
+    at_once: bool = False,
 ) -> int:
-    """Puts what is due into the outbox; returns how many letters. `at_once` does not wait for the hour."""
+    """Puts what is due into the outbox; returns how many letters. `at_once` does not wait for the hour.
+
+    `override` is an operator's folder of templates.
+    """
     members = roster.list_members(store, forum.id)
     with store.read() as db:
         due = find_due(db, forum, members, now, at_once=at_once)
@@ -66,7 +78,7 @@ def send_due(
             # Asked again under the lock: another worker may have been here since.
             candidates = [one.member for one in due[start : start + BATCH]]
             found = find_due(db, forum, candidates, now, at_once=at_once)
-            letters += _Queue(db, forum, members, now, new_id, caps or Caps()).tell(found)
+            letters += _Queue(db, forum, members, now, new_id, caps or Caps(), override).tell(found)
     if letters:
         log.info(Verb.QUEUED, forum=forum.name, letters=letters)
     return letters
@@ -124,17 +136,9 @@ def build_issue(db: Transaction, forum: Forum, members: Sequence[Member], due: D
     )
 
 
-def render_parts(issue: Issue, member: Member, caps: Caps) -> list[tuple[Issue, Rendering]]:
-    """Each part of an issue, and how it looks to who shares the member's form, zone and language."""
-    parts = part_threads(issue.threads, caps)
-    found = []
-    for number, threads in enumerate(parts, 1):
-        part = replace(issue, threads=threads, part=number, parts=len(parts))
-        found.append((part, render_issue(part, form=member.form, zone=member.zone, language=member.language)))
-    return found
-
-
-def preview(store: Store, forum: Forum, member: Member, now: datetime, caps: Caps | None = None) -> list[Rendering]:
+def preview(
+    store: Store, forum: Forum, member: Member, now: datetime, caps: Caps | None = None, override: Path | None = None
+) -> list[Rendering]:
     """What would be sent to `member` now, a rendering for each part; none when there is nothing new."""
     members = roster.list_members(store, forum.id)
     with store.read() as db:
@@ -142,7 +146,7 @@ def preview(store: Store, forum: Forum, member: Member, now: datetime, caps: Cap
         if not due:
             return []
         issue = build_issue(db, forum, members, due[0], now_period(now))
-    return [rendering for _, rendering in render_parts(issue, member, caps or Caps())]
+    return [rendering for _, rendering in render_parts(issue, member, caps or Caps(), override)]
 
 
 class _Queue:
@@ -156,6 +160,7 @@ class _Queue:
         now: datetime,
         new_id: Callable[[], UUID],
         caps: Caps,
+        override: Path | None,
     ) -> None:
         self._db = db
         self._forum = forum
@@ -163,6 +168,7 @@ class _Queue:
         self._now = now
         self._new_id = new_id
         self._caps = caps
+        self._override = override
         self._known: dict[tuple[object, ...], tuple[UUID, int]] = {}
 
     def tell(self, found: Iterable[Due]) -> int:
@@ -243,7 +249,7 @@ class _Queue:
 
     def _render(self, due: Due, period: Period, key: dict[str, object]) -> tuple[UUID, int]:
         issue = build_issue(self._db, self._forum, self._members, due, period)
-        parts = render_parts(issue, due.member, self._caps)
+        parts = render_parts(issue, due.member, self._caps, self._override)
         id = self._new_id()
         for number, (part, rendering) in enumerate(parts, 1):
             outline = [{entry.number: entry.marker for entry in thread.entries if entry.marker} for thread in part.threads]

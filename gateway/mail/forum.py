@@ -10,6 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from gateway.mail.address import Address
+from gateway.mail.bounce import NO_BOUNCES, Bounces
 
 NAME_MAX = 18
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\Z")
@@ -20,7 +21,8 @@ _RESERVED = frozenset({"postmaster", "abuse", "mailer-daemon"})
 class Forum:
     """A discussion and its address. `mirrors` are the List-Ids of lists whose mail is posted here as if sent to us.
 
-    `follows_subjects`: a reply that names no mail hangs under the article of its subject.
+    `follows_subjects`: a reply that names no mail hangs under the article of its subject. `owners` get what somebody has to
+    know who runs the forum.
     """
 
     id: UUID
@@ -29,6 +31,7 @@ class Forum:
     title: str
     mirrors: tuple[str, ...] = ()
     follows_subjects: bool = True
+    owners: tuple[Address, ...] = ()
 
     @property
     def address(self) -> Address:
@@ -61,7 +64,7 @@ class Member:
     """A reader and author. `badge` is data of the member for now.
 
     Digests come by `rhythm`, at `hour` and `minute` local time; `weekday` (0 is Monday) counts for weekly ones, and none comes
-    before that time on the day `paused_until`.
+    before that time on the day `paused_until`, nor while `bounces` have paused him.
     """
 
     id: UUID
@@ -78,6 +81,7 @@ class Member:
     weekday: int = 0
     paused_until: date | None = None
     language: str = "en"
+    bounces: Bounces = NO_BOUNCES
 
 
 class Purpose(StrEnum):

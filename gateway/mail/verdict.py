@@ -30,6 +30,7 @@ class Reason(StrEnum):
     DIGEST_ANSWER = "answer to a digest"
     FOR_OWNER = "for the owners"
     BOUNCE = "delivery failure"
+    BOUNCE_READ = "delivery failure, read"
     NO_SPACE = "no space"
     TROUBLE = "our own trouble"
     BY_HAND = "decided by hand"

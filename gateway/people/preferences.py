@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from gateway.mail.bounce import NO_BOUNCES
 from gateway.mail.forum import Member, Rhythm
 
 FORMS: Final = ("html", "plain", "mime", "index")
@@ -96,6 +97,12 @@ def _pause(value: str) -> dict[str, Any]:
         raise ValueError(f"pause {value!r} is neither a date such as 2026-12-24 nor off") from None
 
 
+def _bounces(value: str) -> dict[str, Any]:
+    if value != "0":
+        raise ValueError(f"bounces {value!r} is not 0: they are counted by themselves, and forgotten by hand")
+    return {"bounces": NO_BOUNCES}
+
+
 READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "digest": _digest,
     "hour": _hour,
@@ -105,11 +112,14 @@ READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "pause": _pause,
     "language": _language,
     "handle": lambda value: {"handle": read_handle(value)},
+    "bounces": _bounces,
 }
 
 
 def told(member: Member) -> str:
     """When digests come, in a few words."""
+    if member.has_digest and member.bounces.paused_at is not None:
+        return f"no digest, paused by bounces since {member.bounces.paused_at:%Y-%m-%d}"
     if not member.has_digest:
         return "no digest"
     if member.rhythm is Rhythm.IMMEDIATE:

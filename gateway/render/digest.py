@@ -29,6 +29,7 @@ from gateway.render.wrap import clip, columns, wrap
 # More lines than this and the contents are longer than one wants to read: then threads only.
 CONTENTS_MAX = 40
 PREHEADER_MAX = 140
+NUMBER_MAX = 12
 # What a form is made of: the whole text, or only what there is; and a page.
 TEMPLATES = {"html": "digest.txt.j2", "plain": "digest.txt.j2", "mime": "index.txt.j2", "index": "index.txt.j2"}
 
@@ -82,6 +83,7 @@ def _shared(issue: Issue, zone: ZoneInfo, words: Wording) -> dict[str, object]:
         "period": words.word("{since} to {until}").format(since=since, until=until),
         "request": f"{issue.forum.name}-request@{issue.forum.domain}",
         "leave": Placeholder("leave"),
+        "leave_at": Placeholder("leave_at"),
         "start_link": mailto(issue.address),
     }
 
@@ -127,8 +129,10 @@ def _render_text(
 def _topic(part: ThreadPart, rows: list[Row], words: Wording, is_index: bool) -> str:
     count = words.word("{new} new of {total}").format(new=part.new, total=part.total)
     lines = wrap(f"{_title(part, words)} ({count})", WIDTH)
-    for row in _every_new(rows) if is_index else contents(rows, CONTENTS_MAX):
-        start = f"  {row.entry.number:<3} "
+    listed = _every_new(rows) if is_index else list(contents(rows, CONTENTS_MAX))
+    size = min(max((len(row.entry.number) for row in listed), default=0), NUMBER_MAX)
+    for row in listed:
+        start = f"  {row.entry.number:<{max(size, 3)}} "
         end = f"  {row.author}" + (f"  {row.marker}" if is_index else "")
         lines.append(start + clip(row.label, max(WIDTH - len(start) - len(end), 20)) + end if row.label else start + end.lstrip())
     return "\n".join(clip(line, WIDTH) for line in lines)

@@ -39,8 +39,8 @@ class Personal:
 
     @property
     def values(self) -> dict[str, str]:
-        """For the placeholders of a body."""
-        return {"leave": self.one_click or mailto(self.leave)}
+        """For the placeholders of a body: where a click leads, and what one reads."""
+        return {"leave": self.one_click or mailto(self.leave), "leave_at": self.one_click or str(self.leave)}
 
 
 def compose(

@@ -16,7 +16,6 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 
 _CLASSED = re.compile(r'<([a-z][a-z0-9]*)((?:\s[^<>{}]*?)?\sclass="([^"{}<>]+)")')
-_SAMPLE = re.compile(r"<(\w+)([^>]*)>")
 _STYLE = re.compile(r'style="([^"]*)"')
 _SHEET = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 
@@ -34,10 +33,11 @@ class Styles:
         """The declarations for `<tag class="names">`, ready to stand in a style attribute; "" when there are none."""
         key = (tag, names)
         if key not in self._known:
-            page = self._inline(f'<{tag} class="{names}">x</{tag}>' if names else f"<{tag}>x</{tag}>")
-            body = page[page.index("<body") :] if tag == "body" else page.partition("<body>")[2]
-            first = _SAMPLE.search(body)
-            found = _STYLE.search(first[2]) if first else None
+            sample = f'<{tag} class="{names}">x</{tag}>' if names else f"<{tag}>x</{tag}>"
+            # A parser leaves out a cell that stands in no table.
+            page = self._inline(f"<table><tr>{sample}</tr></table>" if tag == "td" else sample)
+            first = re.search(rf"<{tag}\b([^>]*)>", page[page.index("<body") :])
+            found = _STYLE.search(first[1]) if first else None
             self._known[key] = _tighten(unescape(found[1])) if found else ""
         return self._known[key]
 

@@ -174,6 +174,15 @@ def set_verdict(
     connection.execute(insert(JOURNAL).values(**fact, verb=VERB_OF[verdict], subject_id=mail_id, detail=reason))
 
 
+def take_bounce(connection: Connection, forum_id: UUID, mail_id: UUID, now: datetime, id: UUID) -> bool:
+    """Records that a bounce has been read; False when somebody else has read it."""
+    here = (MAIL.c.forum_id == forum_id) & (MAIL.c.id == mail_id) & (MAIL.c.reason == Reason.BOUNCE)
+    if connection.execute(update(MAIL).where(here).values(reason=Reason.BOUNCE_READ)).rowcount == 0:
+        return False
+    set_verdict(connection, forum_id, mail_id, Verdict.DISCARD, Reason.BOUNCE_READ, now, id)
+    return True
+
+
 class _Batch:
     """The part of a batch that belongs to one forum."""
 

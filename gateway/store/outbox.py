@@ -94,6 +94,12 @@ def settle(connection: Connection, letter: Letter, *, state: State, reply: str, 
     return connection.execute(update(LETTER).where(here).values(**values)).rowcount == 1
 
 
+def has_letter_ending(connection: Connection, forum_id: UUID, member_id: UUID, end: bytes) -> bool:
+    """Whether a letter to that member, or what one is about, has an id that ends so, as tokens name them."""
+    query = select(LETTER.c.id, LETTER.c.subject_id).where(LETTER.c.forum_id == forum_id, LETTER.c.member_id == member_id)
+    return any(id.bytes.endswith(end) for row in connection.execute(query) for id in row if id)
+
+
 def count_waiting(connection: Connection) -> int:
     """How many letters have not ended yet."""
     return int(connection.execute(select(func.count()).where(LETTER.c.state == State.READY)).scalar_one())

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, func, insert, select, update
 
 from gateway.mail.address import Address, parse_address
+from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.forum import Forum, Member, Rhythm
 from gateway.store.bulk import table_of
 from gateway.store.engine import Store
@@ -31,7 +32,17 @@ def add_forum(store: Store, forum: Forum) -> None:
         here = (FORUM.c.name == forum.name) & (FORUM.c.domain == forum.domain)
         if connection.execute(select(FORUM.c.id).where(here)).first() is not None:
             raise AlreadyThere(f"the forum {forum.address} exists already")
-        connection.execute(insert(FORUM).values(**values, mirrors=list(forum.mirrors), published=0))
+        connection.execute(insert(FORUM).values(**values, mirrors=list(forum.mirrors), owners=_texts(forum.owners), published=0))
+
+
+def change_owners(store: Store, forum: Forum) -> None:
+    """Writes the owners of `forum`."""
+    with store.write() as connection:
+        connection.execute(update(FORUM).where(FORUM.c.id == forum.id).values(owners=_texts(forum.owners)))
+
+
+def _texts(addresses: Iterable[Address]) -> list[str]:
+    return [str(address) for address in addresses]
 
 
 def list_forums(store: Store) -> list[Forum]:
@@ -54,6 +65,7 @@ def _forum(row: Row[Any]) -> Forum:
         title=row.title,
         mirrors=tuple(row.mirrors),
         follows_subjects=row.follows_subjects,
+        owners=tuple(filter(None, map(parse_address, row.owners))),
     )
 
 
@@ -102,10 +114,24 @@ def find_member(store: Store, forum_id: UUID, address: Address) -> Member | None
 
 
 def change_member(store: Store, member: Member) -> None:
-    """Writes everything that may change of a member; what has been told stays told."""
+    """Writes what a member may choose; what has been told stays told. Bounces are only ever forgotten here, not counted."""
     here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
     with store.write() as connection:
         connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
+        if member.bounces == NO_BOUNCES:
+            keep_bounces(connection, member.forum_id, member.id, member.bounces)
+
+
+def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounces: Bounces) -> None:
+    """Writes what is remembered of a member's bounces."""
+    values = {
+        "bounce_score": bounces.score,
+        "bounced_at": bounces.bounced_at,
+        "probe_id": bounces.probe_id,
+        "probed_at": bounces.probed_at,
+        "bounce_paused_at": bounces.paused_at,
+    }
+    connection.execute(update(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id == member_id).values(**values))
 
 
 def list_members(store: Store, forum_id: UUID) -> list[Member]:
@@ -132,6 +158,19 @@ def _member(row: Row[Any]) -> Member:
         weekday=row.weekday,
         paused_until=row.paused_until,
         language=row.language,
+        bounces=_bounces(row),
+    )
+
+
+def _bounces(row: Row[Any]) -> Bounces:
+    if row.bounced_at is None and row.bounce_paused_at is None:
+        return NO_BOUNCES
+    return Bounces(
+        score=row.bounce_score,
+        bounced_at=row.bounced_at,
+        probe_id=row.probe_id,
+        probed_at=row.probed_at,
+        paused_at=row.bounce_paused_at,
     )
 
 
@@ -153,6 +192,22 @@ def member_of(connection: Connection, forum_id: UUID, member_id: UUID) -> Member
     """The member of that id."""
     row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id == member_id)).first()
     return _member(row) if row is not None else None
+
+
+def lock_member(connection: Connection, forum_id: UUID, member_id: UUID) -> Member | None:
+    """The member of that id, whom nobody else changes until the transaction ends."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id)
+    row = connection.execute(select(MEMBER).where(here).with_for_update()).first()
+    return _member(row) if row is not None else None
+
+
+def members_ending(connection: Connection, forum_id: UUID, end: bytes) -> list[UUID]:
+    """The members whose ids end so, as tokens name them; in a large forum these can be two."""
+    if connection.dialect.name == "sqlite":
+        is_it = func.substr(MEMBER.c.id, 17 - len(end), type_=LargeBinary()) == end
+    else:
+        is_it = func.right(cast(MEMBER.c.id, Text), 2 * len(end)) == end.hex()
+    return list(connection.execute(select(MEMBER.c.id).where(MEMBER.c.forum_id == forum_id, is_it)).scalars())
 
 
 def member_with_key(connection: Connection, forum_id: UUID, address_key: str) -> Member | None:

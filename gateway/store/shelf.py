@@ -10,9 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, literal_column, select
 
 from gateway.mail.message import Attachment, Span, SpanKind
+from gateway.mail.verdict import Reason
 from gateway.store.archive import GHOST, POST
 from gateway.store.bulk import slices
 from gateway.store.keep import MAIL, RAW
@@ -82,11 +83,18 @@ class Mail:
 
 
 def spans_from_json(text: str) -> tuple[Span, ...]:
-    return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in json.loads(text)])
+    """None for a text that is damaged: `reindex` reads the mail again, and the posts around it are shown meanwhile."""
+    try:
+        return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in json.loads(text)])
+    except (ValueError, KeyError, TypeError):
+        return ()
 
 
 def _attachments_from_json(text: str) -> tuple[Attachment, ...]:
-    return tuple([Attachment(**item) for item in json.loads(text)]) if text != "[]" else ()
+    try:
+        return tuple([Attachment(**item) for item in json.loads(text)]) if text != "[]" else ()
+    except (ValueError, TypeError):
+        return ()
 
 
 def _post(row: Row[Any]) -> Post:
@@ -199,6 +207,14 @@ def list_mails(connection: Connection, forum_id: UUID, verdict: str) -> list[Mai
         select(MAIL).where(MAIL.c.forum_id == forum_id, MAIL.c.verdict == verdict).order_by(MAIL.c.received_at, MAIL.c.id)
     )
     return [_mail(row) for row in rows]
+
+
+def unread_bounces(connection: Connection, forum_id: UUID, limit: int) -> list[Mail]:
+    """Mails to bounce addresses that nobody has read, oldest first."""
+    # Not a parameter: a partial index is used only where the query says what it says.
+    is_unread = MAIL.c.reason == literal_column(f"'{Reason.BOUNCE}'")
+    query = select(MAIL).where(MAIL.c.forum_id == forum_id, is_unread).order_by(MAIL.c.received_at, MAIL.c.id)
+    return [_mail(row) for row in connection.execute(query.limit(limit))]
 
 
 def iterate_mails(connection: Connection, forum_id: UUID) -> Iterator[Mail]:

@@ -13,6 +13,8 @@ from sqlalchemy import JSON, Column, Dialect, Index, LargeBinary, MetaData, Text
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
+from gateway.mail.verdict import Reason
+
 
 class Id(TypeDecorator[UUID]):
     """A UUID: 16 bytes in SQLite too, where SQLAlchemy would store 32 digits in every key and index."""
@@ -43,6 +45,9 @@ metadata = SQLModel.metadata
 # without statistics the planner takes such a key's first column for the better way in, and reads the whole forum.
 CLUSTERED = {"sqlite_with_rowid": False}
 
+# A bounce that nobody has read yet: few of all mails, and looked for every few seconds.
+_IS_UNREAD = text(f"reason = '{Reason.BOUNCE}'")
+
 
 class ForumRow(SQLModel, table=True):
     """Fact. `published` is the last publication number given out."""
@@ -55,6 +60,7 @@ class ForumRow(SQLModel, table=True):
     domain: str
     title: str
     mirrors: list[str] = Field(sa_column=Column(JSON, nullable=False))
+    owners: list[str] = Field(sa_column=Column(JSON, nullable=False))
     follows_subjects: bool
     published: int = 0
 
@@ -62,7 +68,7 @@ class ForumRow(SQLModel, table=True):
 class MemberRow(SQLModel, table=True):
     """Fact. `cursor` is the publication number up to which this member has been told.
 
-    `bounce_score` is as of `bounced_at`, the last bounce that counted; it decays from there (`flow.bounces`).
+    From `bounce_score` on it is `mail.bounce.Bounces`.
     """
 
     __tablename__ = "member"
@@ -86,6 +92,9 @@ class MemberRow(SQLModel, table=True):
     cursor: int = 0
     bounce_score: float = 0.0
     bounced_at: datetime | None = None
+    probe_id: UUID | None = Field(default=None, sa_type=Id)
+    probed_at: datetime | None = None
+    bounce_paused_at: datetime | None = None
 
 
 class MailRow(SQLModel, table=True):
@@ -98,6 +107,7 @@ class MailRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("forum_id", "msgid", "content_hash"),
         Index(None, "forum_id", "verdict", "received_at"),
+        Index("ix_mail_unread_bounces", "forum_id", "received_at", sqlite_where=_IS_UNREAD, postgresql_where=_IS_UNREAD),
     )
 
     forum_id: UUID = Field(primary_key=True, sa_type=Id)

@@ -25,9 +25,10 @@ class Kept(NamedTuple):
 class Gate:
     """One data folder and the server in it."""
 
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, **environment: str) -> None:
         self.folder = folder
         self._words = words
+        self._environment = environment
         self.server = self._start()
 
     def __enter__(self) -> Self:
@@ -39,7 +40,7 @@ class Gate:
     def _start(self) -> Serving:
         # The line that tells the ports is looked for from the start of the log.
         (self.folder / "log").unlink(missing_ok=True)
-        return Serving(self.folder, *self._words)
+        return Serving(self.folder, *self._words, **self._environment)
 
     @property
     def is_shared(self) -> bool:

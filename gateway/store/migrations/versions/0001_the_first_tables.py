@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("domain", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("title", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("mirrors", sa.JSON(), nullable=False),
+        sa.Column("owners", sa.JSON(), nullable=False),
         sa.Column("follows_subjects", sa.Boolean(), nullable=False),
         sa.Column("published", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forum")),
@@ -165,6 +166,13 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_mail_forum_id_verdict_received_at"), ["forum_id", "verdict", "received_at"], unique=False
         )
+        batch_op.create_index(
+            "ix_mail_unread_bounces",
+            ["forum_id", "received_at"],
+            unique=False,
+            sqlite_where=sa.text("reason = 'delivery failure'"),
+            postgresql_where=sa.text("reason = 'delivery failure'"),
+        )
 
     op.create_table(
         "member",
@@ -186,6 +194,9 @@ def upgrade() -> None:
         sa.Column("cursor", sa.Integer(), nullable=False),
         sa.Column("bounce_score", sa.Float(), nullable=False),
         sa.Column("bounced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("probe_id", Id(), nullable=True),
+        sa.Column("probed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("bounce_paused_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_member")),
         sa.UniqueConstraint("forum_id", "address_key", name=op.f("uq_member_forum_id_address_key")),
     )
@@ -313,6 +324,11 @@ def downgrade() -> None:
     op.drop_table("move")
     op.drop_table("member")
     with op.batch_alter_table("mail", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_mail_unread_bounces",
+            sqlite_where=sa.text("reason = 'delivery failure'"),
+            postgresql_where=sa.text("reason = 'delivery failure'"),
+        )
         batch_op.drop_index(batch_op.f("ix_mail_forum_id_verdict_received_at"))
 
     op.drop_table("mail")
