@@ -357,14 +357,18 @@ def test_by_the_command_line(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     run("digest", "send")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "gateway.toml").write_text("[smtp]\nport = 1025\n")
+    (tmp_path / "var" / "dkim").mkdir()
+    (tmp_path / "var" / "dkim" / "gate2026.pem").write_text("a key")
+    (tmp_path / "var" / "dkim" / "no selector.pem").write_text("nothing")
     said = run("backup", "kept/one")
     assert said.code == 0
-    assert "in 3 files: database.sqlite, gateway.toml, secrets" in said.out
+    assert "in 4 files: database.sqlite, dkim-gate2026.pem, gateway.toml, secrets" in said.out
     said = run("backup", "kept/one")
     assert (said.code, said.err) == (1, "gateway: kept/one: is there already: a backup needs a new folder\n")
     monkeypatch.setenv("GATEWAY_DATA", "second")
     said = run("restore", "kept/one")
     assert said.code == 0
+    assert "dkim-gate2026.pem there: copy each to second/dkim" in said.out
     assert "the outbox is frozen" in said.out
     assert "gateway outbox release" in said.out
     assert run("reindex").out == "nothing to change\n"

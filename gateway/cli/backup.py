@@ -28,12 +28,14 @@ def backup(ctx: typer.Context, folder: Folder) -> None:
 
     Example: gateway backup /srv/backup/2026-11-23
     """
-    from gateway.flow.backup import CONFIGURATION, SECRETS, BadBackup, back_up
+    from gateway.flow.backup import CONFIGURATION, DKIM, SECRETS, BadBackup, back_up
     from gateway.house import real_now
 
     obj: Context = ctx.obj
     settings = _settings(obj)
     files = {SECRETS: settings.data / "secrets"} | ({} if obj.config is None else {CONFIGURATION: obj.config})
+    keys = {f"dkim-{path.name}": path for path in settings.dkim.glob("*.pem")}
+    files |= {name: path for name, path in keys.items() if DKIM.fullmatch(name)}
     try:
         with _bar() as told:
             made = back_up(folder, settings.database_url, files, version=_version(), now=real_now(), told=told)
@@ -49,7 +51,7 @@ def restore(ctx: typer.Context, folder: Folder) -> None:
 
     Example: GATEWAY_DATA=var gateway restore /srv/backup/2026-11-23
     """
-    from gateway.flow.backup import CONFIGURATION, BadBackup
+    from gateway.flow.backup import CONFIGURATION, DKIM, BadBackup
     from gateway.flow.backup import restore as flow_restore
     from gateway.house import real_now
 
@@ -61,6 +63,8 @@ def restore(ctx: typer.Context, folder: Folder) -> None:
     typer.echo(f"{folder}: restored as of {found.created_at:%Y-%m-%d %H:%M:%S} UTC")
     if CONFIGURATION in found.files:
         typer.echo(f"the configuration of that time is {folder / CONFIGURATION}; it was not put anywhere")
+    if keys := [name for name in found.files if DKIM.fullmatch(name)]:
+        typer.echo(f"the keys of DKIM are {', '.join(keys)} there: copy each to {settings.dkim}, without dkim- in its name")
     typer.echo(
         "the outbox is frozen, since letters may have gone out after the backup: look at them with gateway outbox list, "
         "drop what went out, then: gateway outbox release"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ MANIFEST: Final = "manifest.json"
 DATABASE: Final[Mapping[str, str]] = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 SECRETS: Final = "secrets"
 CONFIGURATION: Final = "gateway.toml"
+# The private key of a DKIM selector.
+DKIM: Final = re.compile(r"dkim-[A-Za-z0-9.-]{1,240}\.pem")
 # Of the manifest and of what the files are called.
 FORMAT: Final = 1
 
@@ -79,7 +82,8 @@ def parse_manifest(text: str) -> Manifest:
         )
         # Names are ours, so that none leads out of the folder.
         allowed = {DATABASE[manifest.engine], SECRETS, CONFIGURATION}
-        if DATABASE[manifest.engine] not in manifest.files or not manifest.files.keys() <= allowed:
+        others = manifest.files.keys() - allowed
+        if DATABASE[manifest.engine] not in manifest.files or not all(DKIM.fullmatch(name) for name in others):
             raise BadBackup("the manifest names other files than a backup has")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BadBackup("the manifest cannot be read") from None

@@ -102,6 +102,8 @@ def release_and_retry(store: Store) -> None:
             assert waybills.retry(db, letter, letter.queued_at)
 
 
+# A dozen starts of the program, which take seconds each on a machine that is busy.
+@pytest.mark.timeout(400)
 def test_drill(places: tuple[Place, Place], nobody: dict[str, str], tmp_path: Path) -> None:
     first, second = places
     gateway(first.folder, "forum", "add", TOWN, **first.settings)
