@@ -11,6 +11,7 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -26,11 +27,14 @@ from gateway.flow.deliver import Office, deliver
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
+from gateway.flow.way import Way
 from gateway.journal import log
+from gateway.send.connection import Relay
 from gateway.send.courier import Courier
 from gateway.send.maildir import MaildirCourier
-from gateway.send.relay import Relay, RelayCourier
-from gateway.settings import BadSettings, Settings
+from gateway.send.pace import BURST_SECONDS
+from gateway.send.relay import RelayCourier
+from gateway.settings import BadSettings, SendTable, Settings
 from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
 from gateway.store.engine import Store
 from gateway.store.remote import RemoteWriter, at_once, keep_for
@@ -101,13 +105,13 @@ class House:
             raise BadSettings(f"smtp.tls_certificate, smtp.tls_key: cannot be read: {error}") from None
         return context
 
-    def courier(self) -> Courier:
-        """The way out that the settings name."""
+    def couriers(self) -> list[Courier]:
+        """The way out that the settings name, as often as letters are to go at the same time. Raises BadSettings."""
         send = self.settings.send
         if send.courier == "maildir":
-            return MaildirCourier(self.settings.maildir)
-        hostname = self.settings.smtp.hostname
-        return RelayCourier(Relay(host=send.relay_host, port=send.relay_port, hostname=hostname, tls=send.relay_tls))
+            return [MaildirCourier(self.settings.maildir) for _ in range(send.connections)]
+        relay = relay_of(send, self.settings.smtp.hostname)
+        return [RelayCourier(relay) for _ in range(send.connections)]
 
     def key(self) -> bytes:
         """The key of our tokens; made at the first start, readable by us alone, part of every backup."""
@@ -121,21 +125,28 @@ class House:
         return bytes.fromhex(text)
 
     @contextmanager
-    def office(self) -> Iterator[Office]:
-        """What sends letters, for as long as it is needed."""
-        courier = self.courier()
+    def office(self, is_over: Callable[[], bool] = lambda: False) -> Iterator[Office]:
+        """What sends letters, for as long as it is needed; it stops after the letters in hand when `is_over`."""
+        first, *others = couriers = self.couriers()
+        office = Office(first, self.key(), Random(), self.new_id, self.settings.web.url)
+        way = Way(self.settings.send.per_minute)
         try:
-            yield Office(courier, self.key(), Random(), self.new_id, self.settings.web.url)
+            yield office._replace(others=tuple(others), way=way, clock=time.monotonic, is_over=is_over)
         finally:
-            courier.close()
+            for courier in couriers:
+                courier.close()
 
     def tick(self, office: Office) -> None:
         """Does what is due now: publication numbers, issues, letters."""
+        self.publish()
+        deliver(self.store, office, self.now())
+
+    def publish(self) -> None:
+        """Publication numbers and issues that are due now."""
         now = self.now()
         for forum in list_forums(self.store):
             publish(self.store, forum, now, self.new_id)
             send_due(self.store, forum, now, self.new_id, self.settings.digest.as_caps())
-        deliver(self.store, office, now)
 
 
 def tame_garbage_collector() -> None:
@@ -147,6 +158,45 @@ def tame_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
+
+
+def relay_of(send: SendTable, hostname: str) -> Relay:
+    """The relay or LMTP server that the settings name. Raises BadSettings for files that cannot be read."""
+    if send.courier == "lmtp" and send.lmtp:
+        host, _, port = (send.lmtp, "", "0") if send.lmtp.startswith("/") else send.lmtp.rpartition(":")
+        return Relay(host=host.strip("[]"), port=int(port), hostname=hostname, is_lmtp=True)
+    password = send.relay_password.get_secret_value() if send.relay_password else ""
+    try:
+        if send.relay_password_file is not None:
+            password = send.relay_password_file.read_text(encoding="ascii").strip()
+        if send.relay_ca is not None:
+            ssl.create_default_context(cafile=send.relay_ca)
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"send.relay_ca, send.relay_password_file: cannot be read: {error}") from None
+    return Relay(
+        host=send.relay_host,
+        port=send.relay_port,
+        hostname=hostname,
+        tls=send.relay_tls,
+        ca=send.relay_ca,
+        user=send.relay_user or "",
+        password=password,
+    )
+
+
+def send_only(settings: Settings) -> None:
+    """Runs a sender until SIGTERM or SIGINT; as many as one likes share a store with the process that serves."""
+    house = House(settings)
+    tame_garbage_collector()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_signal: stop.set())
+    log.info("sending", courier=settings.send.courier)
+    try:
+        _send_until(house, stop)
+    finally:
+        house.close()
+    log.info("stopped")
 
 
 def serve(settings: Settings, ready: Callable[[FrontDoor], None]) -> None:
@@ -287,28 +337,48 @@ def _pass_answers(loop: asyncio.AbstractEventLoop, writer: RemoteWriter, stopped
 
 @contextmanager
 def _clockwork(settings: Settings) -> Iterator[House]:
-    """An open house in which a thread looks every few seconds for what is due, until the end."""
+    """An open house in which threads look every few seconds for what is due, until the end.
+
+    One makes issues, another sends: a slow relay keeps nothing from being published.
+    """
     house = House(settings)
+    house.couriers()  # wrong settings stop the start
     stop = threading.Event()
-    thread = threading.Thread(target=_tick_until, args=(house, stop), name="clockwork")
-    thread.start()
+    threads = [
+        threading.Thread(target=_publish_until, args=(house, stop), name="clockwork"),
+        threading.Thread(target=_send_until, args=(house, stop), name="sender"),
+    ]
+    for thread in threads:
+        thread.start()
     try:
         yield house
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
         house.close()
 
 
-def _tick_until(house: House, stop: threading.Event) -> None:
+def _publish_until(house: House, stop: threading.Event) -> None:
     """Trouble is logged and the next look goes on."""
-    with house.office() as office:
+    while not stop.is_set():
+        try:
+            house.publish()
+        except Exception:  # noqa: BLE001 - a digest that fails must not end the ones to come
+            log.error("tick failed", exc_info=True)
+        stop.wait(house.settings.digest.tick)
+
+
+def _send_until(house: House, stop: threading.Event) -> None:
+    """The same for letters."""
+    with house.office(stop.is_set) as office:
         while not stop.is_set():
             try:
-                house.tick(office)
-            except Exception:  # noqa: BLE001 - a digest that fails must not end the ones to come
-                log.error("tick failed", exc_info=True)
-            stop.wait(house.settings.digest.tick)
+                deliver(house.store, office, house.now())
+            except Exception:  # noqa: BLE001 - a database that is gone for a while must not end the sending
+                log.error("sending failed", exc_info=True)
+            # A limit on letters a minute refills its ten seconds' worth between two looks, whatever `tick` is.
+            stop.wait(min(house.settings.digest.tick, BURST_SECONDS))
 
 
 def _make_secret(path: Path) -> None:
