@@ -16,12 +16,12 @@ from uuid import UUID
 
 from gateway.flow.compose import Composer
 from gateway.flow.lease import Leases
+from gateway.flow.sheaf import Sheaf
 from gateway.flow.way import Way
 from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
-from gateway.mail.forum import Forum, Member
 from gateway.send.courier import Courier, Fate, Fault, Outcome
-from gateway.store import ledger, outbox, roster
+from gateway.store import ledger, outbox
 from gateway.store.engine import Store, Transaction
 
 BATCH = 50
@@ -65,13 +65,13 @@ def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
     return now + timedelta(minutes=minutes * (0.8 + 0.4 * jitter))
 
 
-def why_dropped(letter: outbox.Letter, member: Member | None) -> str:
-    """Why a letter is not wanted any more, "" when it is: who has left gets nothing; a notice may be just about that."""
+def why_dropped(letter: outbox.Letter, wants_digest: bool | None) -> str:
+    """Why a letter is not wanted any more, "" when it is: who has left (None) gets nothing; a notice may be just about that."""
     if letter.member_id is None or letter.kind is outbox.Kind.NOTICE:
         return ""
-    if member is None:
+    if wants_digest is None:
         return "no member any more"
-    return "" if member.has_digest else "wants no digest any more"
+    return "" if wants_digest else "wants no digest any more"
 
 
 def deliver(store: Store, office: Office, now: datetime) -> int:
@@ -97,7 +97,6 @@ class _Run:
         self._way = office.way or Way()
         self._now = now
         self._begun = office.clock()
-        self._forums = {forum.id: forum for forum in roster.list_forums(store)}
         self._composer = Composer(store, office.key, office.web)
 
     def now(self) -> datetime:
@@ -133,6 +132,7 @@ class _Run:
     def _carry_all(self, courier: Courier, leases: Leases, letters: list[outbox.Letter]) -> int:
         """One letter after the other; the rest is put back when the way out fails or it is over. How many were sent."""
         sent = 0
+        sheaf = Sheaf(self._store, letters, self._office.clock)
         for index, letter in enumerate(letters):
             if self._office.is_over():
                 self._put_back(leases, letters[index:], None)
@@ -140,7 +140,7 @@ class _Run:
             if not leases.holds(letter):
                 log.warning("lease lost", letter=letter.id.hex)
                 continue
-            outcome = self._attempt(courier, letter)
+            outcome = self._attempt(courier, letter, sheaf)
             if outcome is not None and outcome.fault is not Fault.LETTER:
                 self._put_back(leases, letters[index:], outcome)
                 break
@@ -150,20 +150,17 @@ class _Run:
             leases.end(letter)
         return sent
 
-    def _attempt(self, courier: Courier, letter: outbox.Letter) -> Outcome | None:
+    def _attempt(self, courier: Courier, letter: outbox.Letter, sheaf: Sheaf) -> Outcome | None:
         """None when the letter is not wanted any more, and dropped."""
         recipient = parse_address(letter.recipient)
         if recipient is None:
             return Outcome(Fate.BOUNCED, "not an address")
-        forum = self._forums.get(letter.forum_id)
-        if forum is None:
-            forum = self._forums[letter.forum_id] = self._find_forum(letter)
         try:
-            envelope = self._composer.compose(forum, letter, recipient)
+            envelope = self._composer.compose(sheaf.forum_of(letter), letter, recipient, sheaf.issue_of(letter))
         except Exception as error:  # noqa: BLE001 - one letter that cannot be composed must not stop the others
             log.error("letter not composed", exc_info=True)
             return Outcome(Fate.DEFERRED, f"not composed: {type(error).__name__}")
-        why = self._why_dropped(letter)
+        why = why_dropped(letter, sheaf.wants_digest(letter))
         if why:
             self._drop(letter, why)
             return None
@@ -173,17 +170,6 @@ class _Run:
             log.error("courier failed", exc_info=True)
             courier.close()
             return Outcome(Fate.DEFERRED, f"not carried: {type(error).__name__}")
-
-    def _find_forum(self, letter: outbox.Letter) -> Forum:
-        with self._store.read() as db:
-            return roster.forum_of(db, letter.forum_id)
-
-    def _why_dropped(self, letter: outbox.Letter) -> str:
-        """Asked as late as can be: who leaves while the letter waits gets nothing."""
-        if letter.member_id is None or letter.kind is outbox.Kind.NOTICE:
-            return ""
-        with self._store.read() as db:
-            return why_dropped(letter, roster.member_of(db, letter.forum_id, letter.member_id))
 
     def _drop(self, letter: outbox.Letter, why: str) -> None:
         now = self.now()

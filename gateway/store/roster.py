@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum, Member, Rhythm
-from gateway.store.bulk import table_of
+from gateway.store.bulk import slices, table_of
 from gateway.store.engine import Store
 from gateway.store.tables import ForumRow, MemberRow
 
@@ -153,6 +153,15 @@ def member_of(connection: Connection, forum_id: UUID, member_id: UUID) -> Member
     """The member of that id."""
     row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id == member_id)).first()
     return _member(row) if row is not None else None
+
+
+def readers(connection: Connection, forum_id: UUID, member_ids: Iterable[UUID]) -> dict[UUID, bool]:
+    """Which of these are members, each with whether they want digests."""
+    found: dict[UUID, bool] = {}
+    for ids in slices(member_ids):
+        query = select(MEMBER.c.id, MEMBER.c.has_digest).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(ids))
+        found |= {row.id: row.has_digest for row in connection.execute(query)}
+    return found
 
 
 def member_with_key(connection: Connection, forum_id: UUID, address_key: str) -> Member | None:

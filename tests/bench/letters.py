@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 from statistics import median
+from textwrap import fill
 from zoneinfo import ZoneInfo
 
 import psutil
@@ -42,20 +44,20 @@ ROWS = 1_000_000
 CLAIMS = 40
 
 
-def measure(corpus: Path, scratch: Path) -> None:
+def measure(scratch: Path) -> None:
     scratch.mkdir(parents=True)
     for senders in (1, 2):
-        _measure_fan_out(corpus, scratch / f"fan-out{senders}", senders)
+        _measure_fan_out(scratch / f"fan-out{senders}", senders)
     measure_claims(f"sqlite:///{scratch / 'claims.db'}", "SQLite")
     with postgres_url(scratch / "postgres") as url:
         measure_claims(url, "PostgreSQL")
 
 
-def _measure_fan_out(corpus: Path, folder: Path, senders: int) -> None:
+def _measure_fan_out(folder: Path, senders: int) -> None:
     folder.mkdir()
     store = Store(f"sqlite:///{folder / 'gateway.db'}")
     store.migrate()
-    forum = _forum(store, corpus)
+    forum = _forum(store, folder)
     with _sink() as port:
         begun = time.perf_counter()
         now = datetime.now(UTC)
@@ -69,7 +71,7 @@ def _measure_fan_out(corpus: Path, folder: Path, senders: int) -> None:
         states = {row[0]: row[1] for row in db.execute(select(LETTER.c.state, func.count()).group_by(LETTER.c.state))}
         renderings = db.execute(select(func.count()).select_from(RENDERING)).scalar_one()
     store.close()
-    if states != {"sent": queued}:
+    if states != {"sent": READERS} or queued != READERS:
         raise RuntimeError(f"letters: {states}")
     rate, theirs = queued / seconds, queued / yardstick
     sys.stdout.write(
@@ -80,7 +82,7 @@ def _measure_fan_out(corpus: Path, folder: Path, senders: int) -> None:
     )
 
 
-def _forum(store: Store, corpus: Path) -> Forum:
+def _forum(store: Store, folder: Path) -> Forum:
     forum = Forum(id=uuid7(), name="bench", domain="example.org", title="Bench")
     add_forum(store, forum)
     now = datetime.now(UTC)
@@ -100,12 +102,26 @@ def _forum(store: Store, corpus: Path) -> Forum:
         for number in range(READERS)
     ]
     add_members(store, members)
-    files = sorted((corpus / "eml").rglob("*.eml"))[:POSTS]
-    source = Source("eml", 0, lambda: read_files(files, corpus, is_delivered=True))
+    source = Source("eml", 0, lambda: read_files(_comments(folder), folder, is_delivered=True))
     run = open_import(store, forum, source, 0, now, uuid7)
     bring_in(store, forum, source, run, is_news=True, now=now, new_id=uuid7, told=lambda _outcome: None)
     publish(store, forum, now, uuid7)
     return forum
+
+
+def _comments(folder: Path) -> list[Path]:
+    """Short ones, as on a comment page: what does not fit one mail would come in parts, each a letter."""
+    chance, files = Random(1), []
+    for number in range(POSTS):
+        words = " ".join("".join(chance.choices("etaoinshrdlu", k=chance.randrange(2, 9))) for _ in range(60))
+        answers = f"In-Reply-To: <{chance.randrange(number)}@load.example>\n" if number else ""
+        header = (
+            f"From: Writer {number % 20} <w{number % 20}@load.example>\nSubject: Fan-out\nMessage-ID: <{number}@load.example>\n"
+        )
+        date = f"Date: Mon, 2 Mar 2026 10:{number // 60:02}:{number % 60:02} +0000\n"
+        files.append(folder / f"{number}.eml")
+        files[-1].write_text(f"{header}{date}{answers}\n{fill(words)}\n")
+    return files
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """An SMTP sink that writes down what it acknowledged: a line for each letter, before the 250 goes out.
 
-Run as a program: the folder of its book, and a delay in seconds between the book and the reply; prints its port.
+Run as a program: the folder of its book, and a delay in seconds before it takes the data of a letter; prints its port.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, book:
                 recipient = line.partition("<")[2].partition(">")[0]
                 say("250 ok")
             elif word == "DATA":
+                if delay:
+                    await asyncio.sleep(delay)
                 say("354 go")
+                await writer.drain()
                 data = await reader.readuntil(b"\r\n.\r\n")
                 found = MSGID.search(data)
                 book.write(name, connection, found[1].decode() if found else "none", recipient)
-                if delay:
-                    await asyncio.sleep(delay)
                 say("250 taken")
             elif word == "QUIT":
                 say("221 bye")
