@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,13 +15,14 @@ from uuid_utils.compat import uuid7
 from gateway.flow.deliver import LIFE, deliver, next_attempt
 from gateway.flow.lease import Leases
 from gateway.flow.publish import publish, send_due
+from gateway.flow.settler import Settler
 from gateway.flow.way import Way
 from gateway.mail.address import Address
 from gateway.mail.forum import Member
 from gateway.mail.token import read_token
 from gateway.send.courier import Fate, Fault, Outcome
 from gateway.store import outbox, roster
-from gateway.store.engine import Store
+from gateway.store.engine import Store, Transaction
 from gateway.store.keep import JOURNAL
 from gateway.store.ledger import ISSUE
 from gateway.store.outbox import LETTER
@@ -242,7 +245,7 @@ def test_a_notice_reaches_who_has_just_left(store: Store, queued: datetime) -> N
 
 
 def test_a_worker_that_slept_past_its_lease_sends_nothing(store: Store, queued_for_three: None) -> None:
-    """As SIGSTOP does: the clock jumps while the first letter is carried; another worker takes the others, and the first again."""
+    """As SIGSTOP does: the clock jumps while the first letter is carried; another worker takes all of them."""
     clock, other = Ticking(), FakeCourier()
 
     class Sleeper(FakeCourier):
@@ -312,3 +315,33 @@ def test_a_frozen_outbox_sends_nothing_until_it_is_released(store: Store, queued
         assert outbox.release(db)
         assert not outbox.release(db)
     assert deliver(store, office(FakeCourier()), queued) == 1
+
+
+def test_ends_that_wait_for_each_other_share_a_commit(store: Store) -> None:
+    """The first commit lasts until the others have come."""
+    settler, commits, begun, go = Settler(store), [], threading.Event(), threading.Event()
+
+    def slow(db: Transaction) -> bool:
+        begun.set()
+        assert go.wait(30)
+        return True
+
+    def quick(db: Transaction) -> bool:
+        commits.append(id(db))
+        if len(commits) == 3:
+            raise RuntimeError("no disk")
+        return False
+
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(settler.settle, slow)
+        assert begun.wait(30)
+        others = [pool.submit(settler.settle, quick) for _ in range(3)]
+        while len(settler._waiting) < 3:
+            assert not first.done()
+        go.set()
+        assert first.result(30)
+        for other in others:
+            with pytest.raises(RuntimeError, match="no disk"):
+                other.result(30)
+    assert len(set(commits)) == 1
+    assert not settler.settle(quick)

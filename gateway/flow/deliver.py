@@ -16,6 +16,7 @@ from uuid import UUID
 
 from gateway.flow.compose import Composer
 from gateway.flow.lease import Leases
+from gateway.flow.settler import Settler
 from gateway.flow.sheaf import Sheaf
 from gateway.flow.way import Way
 from gateway.journal import Verb, log
@@ -97,6 +98,7 @@ class _Run:
         self._way = office.way or Way()
         self._now = now
         self._begun = office.clock()
+        self._settler = Settler(store)
         self._composer = Composer(store, office.key, office.web)
 
     def now(self) -> datetime:
@@ -185,12 +187,16 @@ class _Run:
         due_at = next_attempt(letter.attempts, now, self._office.random.random())
         verb = Verb.BOUNCED if is_too_old else _VERB[outcome.fate]
         had_failed, may_be_noted = self._way.worked()
-        with self._store.write() as db:
-            is_ours = outbox.settle(db, letter, state=state, reply=outcome.reply, due_at=due_at)
-            if is_ours:
-                self._note(db, letter, verb, now, outcome.reply)
+
+        def write(db: Transaction) -> bool:
             if may_be_noted:
                 outbox.end_trouble(db)
+            if not outbox.settle(db, letter, state=state, reply=outcome.reply, due_at=due_at):
+                return False
+            self._note(db, letter, verb, now, outcome.reply)
+            return True
+
+        is_ours = self._settler.settle(write)
         if had_failed:
             log.info("the way out works again")
         if not is_ours:
