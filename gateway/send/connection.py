@@ -6,6 +6,7 @@ In: a `Relay`. Out: an open `smtplib` connection, or `NoConnection` with the out
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,9 @@ def open_connection(relay: Relay) -> smtplib.SMTP:
         smtp = _connect(relay)
         if smtp.sock is not None:
             smtp.sock.settimeout(COMMAND_SECONDS)
+            if smtp.sock.family is not socket.AF_UNIX:
+                # The last piece of a letter must not wait for the acknowledgement of the one before.
+                smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         step = Step.HELLO
         smtp.ehlo_or_helo_if_needed()
         if relay.tls == "starttls":

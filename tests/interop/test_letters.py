@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
 
 KILLS = int(os.environ.get("GATEWAY_KILLS", "10"))
 LETTERS = int(os.environ.get("GATEWAY_LETTERS", "300"))
-CONNECTIONS = 2
+CONNECTIONS = int(os.environ.get("GATEWAY_CONNECTIONS", "2"))
 
 
 def test_killed_workers_lose_nothing_and_double_only_what_nobody_can_know(database_url: str, tmp_path: Path) -> None:
