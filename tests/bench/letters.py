@@ -41,7 +41,7 @@ from tests.bench.servers import environment, postgres_url
 POSTS = 100
 READERS = 10_000
 ROWS = 1_000_000
-CLAIMS = 40
+CLAIMS = 20
 
 
 def measure(scratch: Path) -> None:
