@@ -12,7 +12,7 @@ from rooms below it; `tests/test_house.py` holds the code to this plan.
     flow        CONDUCTORS   receive, import, export, publish, deliver, leave, browse: order of steps
     store       MEMORY       the only room that knows SQLModel
     journal     the verbs of the mail log
-    send        BACK DOOR    couriers: Maildir, SMTP relay
+    send        BACK DOOR    couriers: Maildir, SMTP relay, LMTP
     render      TEXT         the only room that knows Jinja2; all letters
     digest      what is worth telling, when is it due                pure
     thread      where does it belong                                 pure

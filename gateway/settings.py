@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, create_model, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +33,10 @@ class BadSettings(Exception):
     """The configuration is wrong; the text says where and how."""
 
     temporary = False
+
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LMTP = re.compile(r"/.+|\[?[^/]+\]?:[0-9]{1,5}\Z")
 
 
 class _Table(BaseModel):
@@ -97,11 +101,32 @@ class DigestTable(_Table):
 
 
 class SendTable(_Table):
-    courier: Literal["maildir", "relay"] = "maildir"
+    courier: Literal["maildir", "relay", "lmtp"] = "maildir"
     maildir: Path | None = None
     relay_host: str = "127.0.0.1"
     relay_port: int = Field(default=25, ge=1, le=65535)
     relay_tls: Literal["none", "starttls", "implicit"] = "none"
+    relay_ca: Path | None = None
+    relay_user: str | None = None
+    relay_password: SecretStr | None = None
+    relay_password_file: Path | None = None
+    lmtp: str | None = None
+    connections: int = Field(default=2, ge=1, le=8)
+    per_minute: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> SendTable:
+        if self.relay_password is not None and self.relay_password_file is not None:
+            raise ValueError("relay_password and relay_password_file exclude each other")
+        if bool(self.relay_user) != bool(self.relay_password or self.relay_password_file):
+            raise ValueError("relay_user goes with relay_password or relay_password_file")
+        if self.relay_user and self.relay_tls == "none" and self.relay_host not in _LOOPBACK:
+            raise ValueError("relay_user needs relay_tls: the password would travel in the clear")
+        if self.relay_password is not None and not self.relay_password.get_secret_value().isascii():
+            raise ValueError("relay_password must be ASCII")
+        if self.courier == "lmtp" and not _LMTP.match(self.lmtp or ""):
+            raise ValueError("lmtp must be the path of a socket, or HOST:PORT")
+        return self
 
 
 class WebTable(_Table):

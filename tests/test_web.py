@@ -21,7 +21,7 @@ from uuid_utils.compat import uuid7
 
 from gateway.flow.compose import TOKEN_LIFE
 from gateway.flow.deliver import Office, deliver
-from gateway.house import serve
+from gateway.house.running import serve
 from gateway.settings import BadSettings, Settings
 from gateway.store.engine import Store, StoreTrouble
 from gateway.web.app import BODY_MAX, HEADERS, Pages, make_app
@@ -354,7 +354,7 @@ def test_what_is_no_place(value: str) -> None:
 
 
 def test_without_the_extra_the_start_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.house.find_spec", lambda name: None if name == "uvicorn" else name)
+    monkeypatch.setattr("gateway.house.running.find_spec", lambda name: None if name == "uvicorn" else name)
     settings = Settings.model_validate({"data": tmp_path, "web": {"listen": "127.0.0.1:0"}})
     with pytest.raises(BadSettings, match=r"web.listen: .* pip install 'thread-gateway\[web\]'"):
         serve(settings, lambda _front: None)

@@ -60,9 +60,11 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
 
     Example: gateway digest send --forum town
     """
+    from gateway.cli.outbox import tell_state
     from gateway.flow.deliver import deliver
     from gateway.flow.publish import publish, send_due
-    from gateway.store.outbox import count_waiting
+    from gateway.store.outbox import count_waiting, why_halted
+    from gateway.store.outbox import trouble as trouble_now
 
     obj: Context = ctx.obj
     with obj.house() as house, house.office() as office:
@@ -74,6 +76,8 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
         sent = deliver(house.store, office, now)
         with house.store.read() as db:
             waiting = count_waiting(db)
+            frozen, trouble = why_halted(db), trouble_now(db)
+    tell_state(frozen, trouble)
     if not (queued or sent or waiting):
         typer.echo(f"nothing new in {town.address} for anybody")
         return

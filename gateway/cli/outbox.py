@@ -33,6 +33,7 @@ def list_(
 
     Example: gateway outbox list --state ready
     """
+    from gateway.store import outbox
     from gateway.store.waybills import list_letters
 
     if state and state not in STATES:
@@ -42,8 +43,33 @@ def list_(
         town = the_forum(house, forum)
         with house.store.read() as db:
             letters = list_letters(db, town.id, state, limit)
+            frozen, trouble = outbox.why_halted(db), outbox.trouble(db)
+    tell_state(frozen, trouble)
     columns = ("letter", "state", "recipient", "due", "attempts", "last_reply")
     show([_row(letter) for letter in letters], columns, as_json, f"no letters of {town.address} here")
+
+
+@app.command()
+def release(ctx: typer.Context) -> None:
+    """Lets letters go out again after a restore froze the outbox: those that went out after the backup go twice.
+
+    Example: gateway outbox release
+    """
+    from gateway.store import outbox
+
+    obj: Context = ctx.obj
+    with obj.house() as house, house.store.write() as db:
+        is_done = outbox.release(db)
+        waiting = outbox.count_waiting(db)
+    typer.echo(f"letters go out again, {waiting} wait" if is_done else "the outbox was not frozen")
+
+
+def tell_state(why_halted: str, trouble: str) -> None:
+    """On standard error, so that `--json` stays JSON: that the outbox is frozen, or what the way out said when it failed."""
+    if why_halted:
+        typer.echo(f"the outbox is frozen, no letter goes out: {why_halted}. To let them go: gateway outbox release", err=True)
+    if trouble:
+        typer.echo(f"the way out fails: {trouble}. Letters wait, and it is tried again", err=True)
 
 
 @app.command("show")

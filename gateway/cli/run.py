@@ -18,6 +18,7 @@ config = typer.Typer(help="Look at the configuration.", no_args_is_help=True)
 def add_to(app: typer.Typer) -> None:
     """Hangs these commands into the program."""
     app.command()(serve)
+    app.command()(send)
     app.command()(demo)
     app.command()(reindex)
     app.add_typer(config, name="config")
@@ -31,8 +32,8 @@ def serve(
 
     Example: GATEWAY_SMTP__PORT=2525 gateway serve
     """
-    from gateway.house import serve as house_serve
-    from gateway.house import serve_shared
+    from gateway.house.running import serve as house_serve
+    from gateway.house.running import serve_shared
     from gateway.journal import log
     from gateway.settings import load_settings
 
@@ -48,6 +49,20 @@ def serve(
         serve_shared(settings, receivers, ready)
     else:
         house_serve(settings, ready)
+
+
+def send(ctx: typer.Context) -> None:
+    """Carries letters from the outbox until SIGTERM, and nothing else: any number of these may run beside `gateway serve`.
+
+    Example: gateway send
+    """
+    from gateway.house.running import send_only
+    from gateway.settings import load_settings
+
+    obj: Context = ctx.obj
+    settings = load_settings(obj.config)
+    log_as_json()
+    send_only(settings)
 
 
 def demo(

@@ -53,17 +53,24 @@ class Composer:
         self._web = web.rstrip("/")
         self._body: Callable[[UUID, UUID, int], tuple[str, Body]] = lru_cache(BODIES)(self._make_body)
 
-    def compose(self, forum: Forum, letter: Letter, recipient: Address) -> Envelope:
-        """The letter's envelope and bytes. Raises SigningFailed, and whatever a damaged row raises."""
-        make = {Kind.DIGEST: self._digest, Kind.COPY: self._copy, Kind.NOTICE: self._notice}[letter.kind]
-        raw = make(forum, letter, self._personal(forum, letter, recipient))
+    def compose(self, forum: Forum, letter: Letter, recipient: Address, issue: ledger.Ledger | None = None) -> Envelope:
+        """The letter's envelope and bytes; the `issue` that it brings is looked up when it is not given.
+
+        Raises SigningFailed, and whatever a damaged row raises.
+        """
+        personal = self._personal(forum, letter, recipient)
+        if letter.kind is Kind.DIGEST:
+            raw = self._digest(forum, letter, personal, issue)
+        else:
+            raw = (self._copy if letter.kind is Kind.COPY else self._notice)(forum, letter, personal)
         if self._signer is not None:
             raw = self._signer.sign(raw, forum.domain)
         return Envelope(reverse_path=self._address(forum, letter, "-bounces+", "bounces"), raw=raw)
 
-    def _digest(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
-        with self._store.read() as db:
-            issue = ledger.find_issue(db, forum.id, _subject_of(letter))
+    def _digest(self, forum: Forum, letter: Letter, personal: Personal, issue: ledger.Ledger | None) -> bytes:
+        if issue is None:
+            with self._store.read() as db:
+                issue = ledger.find_issue(db, forum.id, _subject_of(letter))
         subject, body = self._body(forum.id, issue.rendering_id, letter.part)
         local, _, domain = issue.msgid.partition("@")
         return compose(

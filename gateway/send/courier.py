@@ -17,16 +17,25 @@ class Fate(StrEnum):
     BOUNCED = "bounced"
 
 
+class Fault(StrEnum):
+    """Who is to blame: the letter; the way out, which every letter goes; or its settings, which only an operator can mend."""
+
+    LETTER = "letter"
+    WAY = "way"
+    SETUP = "setup"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reply` is what the other side said, in one line."""
+    """`reply` is what the other side said, in one line. A fault of the way defers the letter and says nothing about it."""
 
     fate: Fate
     reply: str
+    fault: Fault = Fault.LETTER
 
 
 class Courier(Protocol):
-    """One way out."""
+    """One way out. Not for several threads at once."""
 
     def deliver(self, reverse_path: Address, recipient: Address, raw: bytes) -> Outcome: ...
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from gateway.mail.address import Address
-from gateway.send.courier import Fate, Outcome
+from gateway.send.courier import Fate, Fault, Outcome
 
 
 class MaildirCourier:
@@ -40,7 +40,7 @@ class MaildirCourier:
             temporary.rename(self._path / "new" / name)
             self._sync_folder()
         except OSError as error:
-            return Outcome(Fate.DEFERRED, f"Maildir: {error.strerror}")
+            return Outcome(Fate.DEFERRED, f"Maildir: {error.strerror}", Fault.WAY)
         return Outcome(Fate.SENT, f"delivered to {name}")
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from gateway.store.keep import FORUM, JOURNAL, MAIL
 from gateway.store.tables import IssueRow, RenderingRow
 
 ISSUE, RENDERING = table_of(IssueRow), table_of(RenderingRow)
+_NOTE = insert(JOURNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ def note(
 ) -> None:
     """Writes one line of the journal."""
     values = {"forum_id": forum_id, "id": id, "at": at, "verb": verb, "subject_id": subject, "detail": detail}
-    connection.execute(insert(JOURNAL).values(**values))
+    connection.execute(_NOTE, values)
 
 
 def lock_forum(connection: Connection, forum_id: UUID) -> int:
@@ -159,6 +160,15 @@ def find_issue(connection: Connection, forum_id: UUID, issue_id: UUID) -> Ledger
     """An issue."""
     row = connection.execute(select(ISSUE).where(ISSUE.c.forum_id == forum_id, ISSUE.c.id == issue_id)).one()
     return Ledger(**{name: getattr(row, name) for name in Ledger.__slots__})
+
+
+def find_issues(connection: Connection, forum_id: UUID, issue_ids: Iterable[UUID]) -> dict[UUID, Ledger]:
+    """Those issues, by id."""
+    found: dict[UUID, Ledger] = {}
+    for ids in slices(issue_ids):
+        rows = connection.execute(select(ISSUE).where(ISSUE.c.forum_id == forum_id, ISSUE.c.id.in_(ids)))
+        found |= {row.id: Ledger(**{name: getattr(row, name) for name in Ledger.__slots__}) for row in rows}
+    return found
 
 
 def rendering(connection: Connection, forum_id: UUID, rendering_id: UUID, part: int) -> Rendered:

@@ -12,14 +12,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.bulk import table_of
 from gateway.store.tables import HaltRow, LetterRow
 
 LETTER, HALT = table_of(LetterRow), table_of(HaltRow)
 LEASE = timedelta(minutes=5)
-OUTBOX = "outbox"
+# Names of rows in `halt`: one keeps letters back, the other only tells.
+OUTBOX, WAY = "outbox", "way out"
 
 
 class State(StrEnum):
@@ -57,6 +59,19 @@ class Letter:
 
 
 _SAME = ("id", "forum_id", "subject_id", "part", "text", "member_id", "recipient", "at")
+_CLAIMED = [LETTER.c[name] for name in (*_SAME, "kind", "fence", "attempts")]
+# Whoever took the letter since has a higher fence; whoever settled it has no lease.
+_HERE = (LETTER.c.forum_id == bindparam("of_forum"), LETTER.c.id == bindparam("of"), LETTER.c.fence == bindparam("of_fence"))
+_HELD = (*_HERE, LETTER.c.state == State.READY, LETTER.c.lease_until.is_not(None))
+_SETTLE = (
+    update(LETTER)
+    .where(*_HERE)
+    .values(state=bindparam("to_state"), last_reply=bindparam("to_reply"), due_at=bindparam("to_due_at"), lease_until=None)
+)
+
+
+def _holding(letter: Letter) -> dict[str, Any]:
+    return {"of_forum": letter.forum_id, "of": letter.id, "of_fence": letter.fence}
 
 
 def put(connection: Connection, letters: Iterable[Letter]) -> None:
@@ -67,17 +82,20 @@ def put(connection: Connection, letters: Iterable[Letter]) -> None:
         connection.execute(insert(LETTER), rows)
 
 
-def claim(connection: Connection, now: datetime, limit: int) -> list[Letter]:
+def claim(connection: Connection, now: datetime, limit: int, lease: timedelta = LEASE) -> list[Letter]:
     """Takes letters that are due under a lease; nobody else gets them until it has run out."""
     if why_halted(connection):
         return []
-    query = select(LETTER).where(LETTER.c.state == State.READY, LETTER.c.due_at <= now)
+    query = select(*_CLAIMED).where(LETTER.c.state == State.READY, LETTER.c.due_at <= now)
     rows = connection.execute(query.order_by(LETTER.c.due_at, LETTER.c.id).limit(limit).with_for_update(skip_locked=True)).all()
+    until = now + lease
+    ids: dict[UUID, list[UUID]] = {}
     for row in rows:
-        here = (LETTER.c.forum_id == row.forum_id) & (LETTER.c.id == row.id)
-        until = now + LEASE
-        values: dict[str, Any] = {"due_at": until, "lease_until": until, "fence": row.fence + 1, "attempts": row.attempts + 1}
-        connection.execute(update(LETTER).where(here).values(**values))
+        ids.setdefault(row.forum_id, []).append(row.id)
+    for forum_id, some in ids.items():
+        here = (LETTER.c.forum_id == forum_id) & LETTER.c.id.in_(some)
+        counted = {"fence": LETTER.c.fence + 1, "attempts": LETTER.c.attempts + 1}
+        connection.execute(update(LETTER).where(here).values(due_at=until, lease_until=until, **counted))
     return [_letter(row) for row in rows]
 
 
@@ -87,11 +105,34 @@ def _letter(row: Row[Any]) -> Letter:
     return Letter(**same, kind=Kind(row.kind), fence=row.fence + 1, attempts=row.attempts + 1)
 
 
+def renew(connection: Connection, letters: Iterable[Letter], until: datetime) -> None:
+    """Lengthens the leases of those letters that are still held, and not settled."""
+    change = update(LETTER).where(*_HELD).values(due_at=until, lease_until=until)
+    rows = [_holding(letter) for letter in letters]
+    if rows:
+        connection.execute(change, rows)
+
+
+def put_back(connection: Connection, letters: Iterable[Letter], now: datetime, reply: str | None = None) -> None:
+    """Gives claimed letters back as if nobody had tried them; with a `reply` that is what was said last about them."""
+    values: dict[str, Any] = {"due_at": now, "lease_until": None, "attempts": LETTER.c.attempts - 1}
+    if reply is not None:
+        values["last_reply"] = reply
+    rows = [_holding(letter) for letter in letters]
+    if rows:
+        connection.execute(update(LETTER).where(*_HELD).values(**values), rows)
+
+
 def settle(connection: Connection, letter: Letter, *, state: State, reply: str, due_at: datetime) -> bool:
     """Writes what became of a claimed letter; False when the lease was lost and somebody else has it now."""
-    here = (LETTER.c.forum_id == letter.forum_id) & (LETTER.c.id == letter.id) & (LETTER.c.fence == letter.fence)
-    values = {"state": state, "last_reply": reply, "due_at": due_at, "lease_until": None}
-    return connection.execute(update(LETTER).where(here).values(**values)).rowcount == 1
+    values = {"to_state": state, "to_reply": reply, "to_due_at": due_at}
+    return connection.execute(_SETTLE, _holding(letter) | values).rowcount == 1
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether a letter is due."""
+    query = select(LETTER.c.id).where(LETTER.c.state == State.READY, LETTER.c.due_at <= now)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def has_letter_ending(connection: Connection, forum_id: UUID, member_id: UUID, end: bytes) -> bool:
@@ -117,15 +158,44 @@ def count_waiting(connection: Connection) -> int:
 
 def halt(connection: Connection, now: datetime, why: str) -> None:
     """No letter goes out until `release`."""
-    connection.execute(delete(HALT).where(HALT.c.name == OUTBOX))
-    connection.execute(insert(HALT).values(name=OUTBOX, at=now, why=why))
+    _write(connection, OUTBOX, now, why)
 
 
 def why_halted(connection: Connection) -> str:
     """Why no letter goes out; "" when they do."""
-    return str(connection.execute(select(HALT.c.why).where(HALT.c.name == OUTBOX)).scalar() or "")
+    return _read(connection, OUTBOX)
 
 
 def release(connection: Connection) -> bool:
     """Lets letters go out again; False when they did."""
-    return connection.execute(delete(HALT).where(HALT.c.name == OUTBOX)).rowcount == 1
+    return _clear(connection, OUTBOX)
+
+
+def note_trouble(connection: Connection, now: datetime, why: str) -> None:
+    """The way out fails; for the operator's eyes, it keeps no letter."""
+    _write(connection, WAY, now, why)
+
+
+def trouble(connection: Connection) -> str:
+    """What the way out said when it failed last, and has not worked since; "" when it works."""
+    return _read(connection, WAY)
+
+
+def end_trouble(connection: Connection) -> bool:
+    """The way out works; False when it did."""
+    return _clear(connection, WAY)
+
+
+def _write(connection: Connection, name: str, now: datetime, why: str) -> None:
+    new = {"at": now, "why": why}
+    # One statement: two senders may meet the same trouble at once.
+    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(upsert(HALT).values(name=name, **new).on_conflict_do_update(index_elements=["name"], set_=new))
+
+
+def _read(connection: Connection, name: str) -> str:
+    return str(connection.execute(select(HALT.c.why).where(HALT.c.name == name)).scalar() or "")
+
+
+def _clear(connection: Connection, name: str) -> bool:
+    return connection.execute(delete(HALT).where(HALT.c.name == name)).rowcount == 1

@@ -238,6 +238,15 @@ def stop_digests(connection: Connection, forum_id: UUID, member_id: UUID) -> boo
     return connection.execute(update(MEMBER).where(here).values(has_digest=False)).rowcount == 1
 
 
+def readers(connection: Connection, forum_id: UUID, member_ids: Iterable[UUID]) -> dict[UUID, bool]:
+    """Which of these are members, each with whether they want digests."""
+    found: dict[UUID, bool] = {}
+    for ids in slices(member_ids):
+        query = select(MEMBER.c.id, MEMBER.c.has_digest).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(ids))
+        found |= {row.id: row.has_digest for row in connection.execute(query)}
+    return found
+
+
 def member_with_key(connection: Connection, forum_id: UUID, address_key: str) -> Member | None:
     """The member with that address key."""
     row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.address_key == address_key)).first()

@@ -342,7 +342,10 @@ class LetterRow(SQLModel, table=True):
 
 
 class HaltRow(SQLModel, table=True):
-    """Fact: something that must not go on until an operator says so, and why. "outbox": after a restore no letter goes out."""
+    """Fact: something that must not go on until an operator says so, and why. "outbox": after a restore no letter goes out.
+
+    "way out" keeps nothing back: it tells what the relay said when it failed last.
+    """
 
     __tablename__ = "halt"
 
