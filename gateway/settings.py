@@ -111,7 +111,7 @@ class SendTable(_Table):
     relay_password: SecretStr | None = None
     relay_password_file: Path | None = None
     lmtp: str | None = None
-    connections: int = Field(default=2, ge=1, le=8)
+    connections: int = Field(default=1, ge=1, le=8)
     per_minute: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

@@ -95,8 +95,8 @@ def _relay(settings: Settings) -> Relay:
         place=f"{send.relay_host}:{send.relay_port}",
         is_near=send.relay_host in LOOPBACK,
         tls=send.relay_tls,
-        needs_auth=bool(getattr(send, "relay_user", None)),
-        answer=ask(send.relay_host, send.relay_port, settings.smtp.hostname, send.relay_tls, getattr(send, "relay_ca", None)),
+        needs_auth=bool(send.relay_user),
+        answer=ask(send.relay_host, send.relay_port, settings.smtp.hostname, send.relay_tls, send.relay_ca),
     )
 
 

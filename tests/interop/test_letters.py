@@ -1,6 +1,6 @@
 """Letters under kill -9: none is lost, and one goes twice only when its worker died between reply and commit (O1-O3).
 
-GATEWAY_KILLS=100 GATEWAY_LETTERS=2000 runs the long form; GATEWAY_CONNECTIONS=1 has one connection in each process.
+GATEWAY_KILLS=100 GATEWAY_LETTERS=2000 runs the long form; GATEWAY_CONNECTIONS=2 has two connections in each process, not one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
 
 KILLS = int(os.environ.get("GATEWAY_KILLS", "10"))
 LETTERS = int(os.environ.get("GATEWAY_LETTERS", "200"))
-CONNECTIONS = int(os.environ.get("GATEWAY_CONNECTIONS", "2"))
+CONNECTIONS = int(os.environ.get("GATEWAY_CONNECTIONS", "1"))
 
 
 def test_killed_workers_lose_nothing_and_double_only_what_nobody_can_know(database_url: str, tmp_path: Path) -> None:
