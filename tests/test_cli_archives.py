@@ -58,3 +58,31 @@ def test_letters_of_the_outbox(town: Run) -> None:  # noqa: F811
     assert said.err == f"gateway: letter {letter['letter']} is sent, or is being carried at the moment: nothing was changed\n"
     assert town("outbox", "drop", "00000000").code == 1
     assert town("outbox", "list", "--state", "lost").code == 2
+
+
+def test_what_was_removed_and_edited_stays_so_in_an_archive(town: Run, tmp_path: Path) -> None:  # noqa: F811
+    separator = b"From a Thu Jan  1 12:30:00 2026\n"
+    mails = (
+        mail_bytes("1@x", "Soup"),
+        mail_bytes("2@x", "Salt", In_Reply_To="<1@x>"),
+        mail_bytes("3@x", "Pepper", In_Reply_To="<1@x>"),
+    )
+    (tmp_path / "a.mbox").write_bytes(b"".join(separator + mail + b"\n" for mail in mails))
+    (tmp_path / "text").write_text("Less of it.\n")
+    town("import", "mbox", "a.mbox")
+    removed = town("post", "remove", "2@x")
+    assert removed.out.endswith("removed\n")
+    assert town("post", "remove", "2@x").err == "gateway: that post is removed already\n"
+    assert town("post", "edit", "3@x", "text").out.endswith("edited\n")
+    assert town("post", "edit", "9@x", "text").code == 1
+    shown = town("thread", "show", "1@x").out
+    assert "1 a comment that was removed" in shown
+    assert "Less of it." in shown
+    assert "Salt" not in shown
+    town("export", "mbox", "out.mbox")
+    town("forum", "add", "again@example.org")
+    town("import", "mbox", "out.mbox", "--forum", "again")
+    assert town("thread", "show", "1@x", "--forum", "again").out == shown
+    assert town("reindex", "--forum", "again").out == "nothing to change\n"
+    town("post", "restore", "2@x", "--forum", "again")
+    assert "Salt" in town("thread", "show", "1@x", "--forum", "again").out

@@ -23,7 +23,7 @@ from gateway.flow.importing import NOT_KEPT, TOO_LARGE, Outcome, bring_in, open_
 from gateway.flow.publish import find_due, publish
 from gateway.flow.reindex import reindex
 from gateway.mail.forum import Forum
-from gateway.mail.piece import Move, Piece, Record
+from gateway.mail.piece import Change, Move, Piece, Record
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.store import imports, roster, shelf
 from gateway.store.archive import MOVE, POST
@@ -42,6 +42,7 @@ class FakeArchive:
     mails: Sequence[bytes | None]
     source: str = "fake"
     moves: Sequence[Move] = ()
+    changes: Sequence[Change] = ()
     records: dict[bytes, Record] = field(default_factory=dict)
     breaks: int | None = None
     size: int = 0

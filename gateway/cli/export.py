@@ -52,7 +52,7 @@ def _write(
     ctx: typer.Context, path: Path, name: str, outlet: AbstractContextManager[Callable[[bytes, datetime], object]]
 ) -> None:
     from gateway.exchange.outlets import whole_file
-    from gateway.exchange.records import beside, header_line, mail_line, move_line
+    from gateway.exchange.records import beside, change_line, header_line, mail_line, move_line
     from gateway.flow import exporting
 
     obj: Context = ctx.obj
@@ -69,6 +69,8 @@ def _write(
                 advance()
             for move in exporting.moves(house.store, forum):
                 note(move_line(move))
+            for change in exporting.changes(house.store, forum):
+                note(change_line(change))
     typer.echo(f"{written} mails of {forum.address} in {path}, what was decided about them in {beside(path)}")
 
 

@@ -18,6 +18,8 @@ class Entry:
     comment. `title` is as displayed and may be empty, so may `author` and the text. `at` is UTC. An entry that is not
     `is_new` was in an earlier issue and is one line of context; `is_ghost` is a comment that has not arrived: it has
     a number and children and nothing else. `has_siblings`: the thread branches here. `parent_author` is what "re NAME" says.
+    Of a post that `is_removed` only its place is left; one that `is_edited` has another text than it was posted with; either
+    `has_changed` when that happened since an earlier issue told of it.
     """
 
     number: str
@@ -33,9 +35,22 @@ class Entry:
     is_new: bool = True
     is_ghost: bool = False
     is_imposter: bool = False
+    is_removed: bool = False
+    is_edited: bool = False
+    has_changed: bool = False
     has_siblings: bool = True
     parent_author: str = ""
     parent_number: str = ""
+
+    @property
+    def is_stub(self) -> bool:
+        """Whether there is only its place: it has not arrived, or was removed."""
+        return self.is_ghost or self.is_removed
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its text is shown: it is new, or has another text since an earlier issue."""
+        return not self.is_stub and (self.is_new or (self.has_changed and self.is_edited))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +61,7 @@ class ThreadPart:
     entries: tuple[Entry, ...]
     new: int
     total: int
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +82,10 @@ class Issue:
     @property
     def new(self) -> int:
         return sum(thread.new for thread in self.threads)
+
+    @property
+    def changed(self) -> int:
+        return sum(thread.changed for thread in self.threads)
 
     @property
     def address(self) -> Address:

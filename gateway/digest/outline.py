@@ -6,7 +6,7 @@ In: for each thread the outline that `thread.weave` made, and its posts. Out: en
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.digest.issue import Entry, ThreadPart
@@ -32,22 +32,35 @@ class Telling:
     is_imposter: bool
     spans: tuple[Span, ...]
     attachments: tuple[Attachment, ...]
+    is_removed: bool = False
+    is_edited: bool = False
 
 
 def outline_part(
-    places: Sequence[Place], tellings: Mapping[str, Telling], tags: Sequence[str], new: Collection[str] | None = None
+    places: Sequence[Place],
+    tellings: Mapping[str, Telling],
+    tags: Sequence[str],
+    new: Collection[str] | None = None,
+    changed: Collection[str] = (),
 ) -> ThreadPart:
-    """One thread of an issue. `tags` are left out of titles; `tellings` and `new` go by row id; `new` None tells all."""
+    """One thread of an issue. `tags` are left out of titles; `tellings`, `new` and `changed` go by row id; `new` None tells all.
+
+    `changed`: what was told before and is not the same any more.
+    """
     subjects = [without_tag(tellings[p.row.id].subject, *tags) if p.row.id in tellings else None for p in places]
-    shown = _shown(places, new)
+    shown = _shown(places, new if new is None else {*new, *changed})
     posts = _Quotables(places, tellings)
-    entries = [_entry(index, places, subjects, tellings, new, posts) for index in shown]
-    total = sum(1 for place in places if not place.row.is_ghost)
+    entries = []
+    for index in shown:
+        entry = _entry(index, places, subjects, tellings, new, posts)
+        entries.append(replace(entry, has_changed=True) if places[index].row.id in changed else entry)
+    here = [place.row.id for place in places if place.row.id in tellings and not tellings[place.row.id].is_removed]
     return ThreadPart(
         title=_thread_title(subjects),
         entries=tuple(entries),
-        new=total if new is None else sum(1 for place in places if place.row.id in new and not place.row.is_ghost),
-        total=total,
+        new=len(here) if new is None else sum(1 for id in here if id in new),
+        total=len(here),
+        changed=sum(1 for one in entries if one.has_changed),
     )
 
 
@@ -113,6 +126,9 @@ def _entry(
     if telling is None:
         return Entry(**common, is_ghost=True)  # type: ignore[arg-type]
     is_new = new is None or place.row.id in new
+    if telling.is_removed:
+        return Entry(**common, marker=telling.marker, is_new=is_new, is_removed=True)  # type: ignore[arg-type]
+    is_shown = is_new or telling.is_edited
     subject = subjects[index] or ""
     title = subject
     if place.parent is not None:
@@ -126,9 +142,10 @@ def _entry(
         badge=telling.byline.badge,
         at=telling.date,
         spans=shown_spans(telling.spans, posts.above(index), is_parent_missing=above is not None and parent is None)
-        if is_new
+        if is_shown
         else (),
-        attachments=telling.attachments if is_new else (),
+        attachments=telling.attachments if is_shown else (),
         is_new=is_new,
+        is_edited=telling.is_edited,
         is_imposter=telling.is_imposter,
     )

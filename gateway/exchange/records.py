@@ -1,7 +1,7 @@
-"""The JSON-lines file beside an exported archive: envelopes, decisions, publication, moves by hand (design 11).
+"""The JSON-lines file beside an exported archive: envelopes, decisions, publication, moves by hand, changes (design 11).
 
-A line is one JSON object. The first names the format; a "mail" goes by the SHA-256 of its bytes, a "move" by msgid. Times are
-ISO 8601 in UTC. Lines of a kind that we do not know are passed over, so that a later version may add some.
+A line is one JSON object. The first names the format; a "mail" goes by the SHA-256 of its bytes, a "move" by msgid, a "change" by
+marker. Times are ISO 8601 in UTC. Lines of a kind that we do not know are passed over, so that a later version may add some.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.exchange.archives import BadArchive
 from gateway.mail.envelope import Via
-from gateway.mail.piece import Move, Record, Resolution
+from gateway.mail.piece import Alteration, Change, Move, Record, Resolution
 from gateway.mail.verdict import Reason, Verdict
 
 FORMAT = "thread-gateway archive"
@@ -40,6 +40,10 @@ def move_line(move: Move) -> bytes:
     return _line({"kind": "move", **asdict(move)})
 
 
+def change_line(change: Change) -> bytes:
+    return _line({"kind": "change", **asdict(change)})
+
+
 def _line(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=_plain).encode() + b"\n"
 
@@ -57,6 +61,7 @@ class Records:
         self._places: dict[bytes, int] = {}
         self.highest = 0
         moves: list[Move] = []
+        changes: list[Change] = []
         for number, (at, fields) in enumerate(self._lines(), 1):
             if number == 1 and (fields.get("format"), fields.get("version")) != (FORMAT, VERSION):
                 raise BadArchive(f"{path}: line 1: not the records of an archive, or of a later version")
@@ -67,9 +72,12 @@ class Records:
                     self.highest = max(self.highest, record.number or 0)
                 elif fields.get("kind") == "move":
                     moves.append(_move(fields))
+                elif fields.get("kind") == "change":
+                    changes.append(_change(fields))
             except (KeyError, TypeError, ValueError) as error:
                 raise BadArchive(f"{path}: line {number}: {error}") from None
         self.moves: Sequence[Move] = moves
+        self.changes: Sequence[Change] = changes
 
     def _lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
         at = 0
@@ -117,6 +125,11 @@ def _record(fields: Mapping[str, Any]) -> Record:
 def _move(fields: Mapping[str, Any]) -> Move:
     is_undone = bool(fields["is_undone"])
     return Move(msgid=str(fields["msgid"]), parent=_text(fields["parent"]), is_undone=is_undone, at=_at(fields["at"]))
+
+
+def _change(fields: Mapping[str, Any]) -> Change:
+    alteration = Alteration(fields["alteration"])
+    return Change(marker=str(fields["marker"]), alteration=alteration, text=str(fields["text"]), at=_at(fields["at"]))
 
 
 def _text(value: Any) -> str | None:

@@ -10,7 +10,7 @@ from gateway.exchange.archives import Kind, read_mbox
 from gateway.exchange.folders import eml_files, maildir_files, read_files, total_size
 from gateway.exchange.public_inbox import entries, read_entries, repositories
 from gateway.exchange.records import Records, beside
-from gateway.mail.piece import Move, Piece, Record
+from gateway.mail.piece import Change, Move, Piece, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class Source:
     @property
     def moves(self) -> Sequence[Move]:
         return self.records.moves if self.records is not None else ()
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        return self.records.changes if self.records is not None else ()
 
     @property
     def highest(self) -> int:

@@ -8,9 +8,10 @@ from uuid import UUID
 from gateway.digest.issue import ThreadPart
 from gateway.digest.outline import Telling, outline_part
 from gateway.mail.forum import Forum, Member
-from gateway.mail.message import Attachment, Span
+from gateway.mail.message import Attachment, Span, SpanKind
 from gateway.people.handles import byline
 from gateway.store import shelf
+from gateway.store.changes import UNCHANGED, Condition, conditions
 from gateway.store.engine import Transaction
 from gateway.thread.weave import Row, weave
 
@@ -21,22 +22,36 @@ def tell_thread(db: Transaction, forum: Forum, members: Mapping[str, Member], th
     """One thread, woven, all of it. `members` by address key."""
     posts = shelf.posts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
     ghosts = shelf.ghosts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
-    return _part(forum, members, posts, ghosts, None, {})
+    return _part(forum, members, posts, ghosts, None, {}, _conditions(db, forum, {thread_id: posts}))
+
+
+def _conditions(db: Transaction, forum: Forum, posts: Mapping[UUID, Sequence[shelf.Post]]) -> dict[str, Condition]:
+    return conditions(db, forum.id, [post.marker for each in posts.values() for post in each])
 
 
 def tell_new(
-    db: Transaction, forum: Forum, members: Mapping[str, Member], new: Mapping[UUID, Collection[UUID]]
+    db: Transaction,
+    forum: Forum,
+    members: Mapping[str, Member],
+    new: Mapping[UUID, Collection[UUID]],
+    changed: Mapping[UUID, Collection[UUID]] | None = None,
 ) -> list[ThreadPart]:
-    """Of each thread in `new` its posts that are named there and what stands above them."""
-    posts = shelf.posts_of_threads(db, forum.id, new, with_text=False)
-    ghosts = shelf.ghosts_of_threads(db, forum.id, new)
+    """Of each thread in `new` and `changed` its posts that are named there and what stands above them."""
+    changed = changed or {}
+    threads = list(dict.fromkeys([*new, *changed]))
+    posts = shelf.posts_of_threads(db, forum.id, threads, with_text=False)
+    ghosts = shelf.ghosts_of_threads(db, forum.id, threads)
     # The parents' texts too, older ones among them: what quotes them is told from what is new.
-    wanted = {post for ids in new.values() for post in ids}
-    for thread in new:
+    wanted = {post for ids in (*new.values(), *changed.values()) for post in ids}
+    for thread in threads:
         parents = {post.row.parent for post in posts[thread] if post.id in wanted}
         wanted |= {post.id for post in posts[thread] if post.msgid in parents}
     texts = shelf.texts_of(db, forum.id, wanted)
-    return [_part(forum, members, posts[thread], ghosts.get(thread, []), ids, texts) for thread, ids in new.items()]
+    states = _conditions(db, forum, posts)
+    return [
+        _part(forum, members, posts[one], ghosts.get(one, []), new.get(one, ()), texts, states, changed.get(one, ()))
+        for one in threads
+    ]
 
 
 def _part(
@@ -46,14 +61,21 @@ def _part(
     ghosts: Sequence[Row],
     new: Collection[UUID] | None,
     texts: Mapping[UUID, Text],
+    states: Mapping[str, Condition],
+    changed: Collection[UUID] = (),
 ) -> ThreadPart:
-    tellings = {post.id.hex: _telling(post, texts.get(post.id), members) for post in posts}
+    tellings = {post.id.hex: _telling(post, texts.get(post.id), members, states.get(post.marker, UNCHANGED)) for post in posts}
     places = weave([*(post.row for post in posts), *ghosts])
-    return outline_part(places, tellings, forum.tags, None if new is None else {id.hex for id in new})
+    names = None if new is None else {id.hex for id in new}
+    return outline_part(places, tellings, forum.tags, names, {id.hex for id in changed})
 
 
-def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member]) -> Telling:
+def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member], condition: Condition) -> Telling:
     spans, attachments = text or (post.spans, post.attachments)
+    if condition.text is not None:
+        spans = (Span(SpanKind.TEXT, condition.text),)
+    if condition.is_removed:
+        spans, attachments = (), ()
     return Telling(
         marker=post.marker,
         msgid=post.msgid,
@@ -63,6 +85,8 @@ def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member])
         is_imposter=post.is_imposter,
         spans=spans,
         attachments=attachments,
+        is_removed=condition.is_removed,
+        is_edited=condition.text is not None,
     )
 
 

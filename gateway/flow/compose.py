@@ -23,6 +23,7 @@ from gateway.render.letter import BadLetter, Personal, compose
 from gateway.render.single import single
 from gateway.send.signing import Signer
 from gateway.store import ledger, roster, shelf
+from gateway.store.changes import UNCHANGED, conditions
 from gateway.store.engine import Store, Transaction
 from gateway.store.outbox import Kind, Letter
 
@@ -90,7 +91,10 @@ class Composer:
             post = shelf.post_of_id(db, forum.id, _subject_of(letter))
             handle = _handle(db, forum, post)
             raw = shelf.raw_of(db, forum.id, post.mail_id)
+            condition = conditions(db, forum.id, [post.marker]).get(post.marker, UNCHANGED)
         try:
+            if condition != UNCHANGED:
+                raise BadBody("it is not what it was")
             return single(raw, forum, handle=handle, msgid=post.msgid, personal=personal)
         except _NOT_FIT as error:
             log.warning("copy set anew", marker=post.marker, why=str(error))
@@ -160,12 +164,16 @@ def _subject_of(letter: Letter) -> UUID:
 def _mails(db: Transaction, forum: Forum, markers: list[str]) -> list[bytes]:
     """The posts as mails of a multipart/digest; what is not fit for the wire is set anew as text."""
     found = []
+    states = conditions(db, forum.id, markers)
     for marker in markers:
         post = shelf.find_post(db, forum.id, marker)
-        if post is None:
+        condition = states.get(marker, UNCHANGED)
+        if post is None or condition.is_removed:
             continue
         handle = _handle(db, forum, post)
         try:
+            if condition.text is not None:
+                raise BadBody("it has another text")
             found.append(single(shelf.raw_of(db, forum.id, post.mail_id), forum, handle=handle, msgid=post.msgid))
         except _NOT_FIT as error:
             log.warning("part set anew", marker=post.marker, why=str(error))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gateway.mail.forum import Forum
-from gateway.mail.piece import Move, Record
+from gateway.mail.piece import Change, Move, Record
 from gateway.store import imports, shelf
+from gateway.store.changes import all_changes
 from gateway.store.engine import Store
 from gateway.store.records import read_back
 from gateway.store.shelf import Mail
@@ -40,6 +41,12 @@ def moves(store: Store, forum: Forum) -> list[Move]:
     """Every repair by hand, the oldest first."""
     with store.read() as db:
         return imports.all_moves(db, forum.id)
+
+
+def changes(store: Store, forum: Forum) -> list[Change]:
+    """Every removal and edit, the oldest first."""
+    with store.read() as db:
+        return all_changes(db, forum.id)
 
 
 def count(store: Store, forum: Forum) -> int:

@@ -26,10 +26,10 @@ from gateway.mail.address import parse_address
 from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Destination, Forum, Purpose
 from gateway.mail.message import Message
-from gateway.mail.piece import Move, Piece, Record
+from gateway.mail.piece import Change, Move, Piece, Record
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.parse.message import is_ordinary, parse_message
-from gateway.store import imports
+from gateway.store import changes, imports
 from gateway.store.engine import Store
 from gateway.store.imports import Import
 from gateway.store.keep import Incoming, Past
@@ -72,6 +72,8 @@ class Archive(Protocol):
     def size(self) -> int: ...
     @property
     def moves(self) -> Sequence[Move]: ...
+    @property
+    def changes(self) -> Sequence[Change]: ...
 
     def pieces(self) -> Iterator[Piece]: ...
     def find(self, raw: bytes) -> tuple[bytes, Record | None]:
@@ -123,6 +125,7 @@ def bring_in(
     if archive.moves:
         take_over(store, forum, archive.moves, new_id)
     with store.write() as db:
+        changes.take_over(db, forum.id, archive.changes, new_id)
         imports.end(db, forum.id, run.id, now)
     return True
 

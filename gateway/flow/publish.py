@@ -24,6 +24,7 @@ from gateway.journal import Verb, log
 from gateway.mail.forum import Forum, Member, Rhythm
 from gateway.render.digest import Rendering
 from gateway.store import ledger, outbox, roster, shelf
+from gateway.store.changes import changed_between
 from gateway.store.engine import Store, Transaction
 
 # So many members are told in one transaction.
@@ -130,7 +131,9 @@ def _catch_up(db: Transaction, forum: Forum, cursor: int, to_number: int, now: d
 def build_issue(db: Transaction, forum: Forum, members: Sequence[Member], due: Due, period: Period) -> Issue:
     """What that issue tells."""
     found = shelf.published_between(db, forum.id, due.from_number, due.to_number)
-    parts = tell_new(db, forum, by_key(members), found)
+    told_at = ledger.last_published_at(db, forum.id, due.from_number)
+    changed = changed_between(db, forum.id, told_at, period.until, due.from_number) if told_at else {}
+    parts = tell_new(db, forum, by_key(members), found, changed)
     parts.sort(key=lambda part: min((e.at for e in part.entries if e.at and e.is_new), default=period.since))
     return Issue(
         forum=forum,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +54,22 @@ class Move:
     msgid: str
     parent: str | None
     is_undone: bool
+    at: datetime
+
+
+class Alteration(StrEnum):
+    """What became of a post that was there."""
+
+    REMOVED = "removed"
+    RESTORED = "restored"
+    EDITED = "edited"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Somebody removed the post with that marker, put it back, or gave it another text; the mail stays as it came."""
+
+    marker: str
+    alteration: Alteration
+    text: str = ""
     at: datetime

@@ -79,13 +79,20 @@ def _shared(issue: Issue, zone: ZoneInfo, words: Wording) -> dict[str, object]:
         "issue": _issue(issue, words),
         "language": words.language,
         "address": str(issue.address),
-        "counts": f"{posts} {threads}",
+        "counts": ", ".join(filter(None, (f"{posts} {threads}", _changed(issue, words)))),
         "period": words.word("{since} to {until}").format(since=since, until=until),
         "request": f"{issue.forum.name}-request@{issue.forum.domain}",
         "leave": Placeholder("leave"),
         "leave_at": Placeholder("leave_at"),
         "start_link": mailto(issue.address),
     }
+
+
+def _changed(issue: Issue, words: Wording) -> str:
+    """How much of what was told before is not the same any more."""
+    if not issue.changed:
+        return ""
+    return words.plural("{count} changed since", "{count} changed since", issue.changed).format(count=issue.changed)
 
 
 def _name(issue: Issue) -> str:
@@ -139,7 +146,7 @@ def _topic(part: ThreadPart, rows: list[Row], words: Wording, is_index: bool) ->
 
 
 def _every_new(rows: Iterable[Row]) -> list[Row]:
-    return [row for row in rows if row.entry.is_new and not row.entry.is_ghost]
+    return [row for row in rows if row.entry.is_told]
 
 
 def _title(part: ThreadPart, words: Wording) -> str:
@@ -148,7 +155,7 @@ def _title(part: ThreadPart, words: Wording) -> str:
 
 def _answer_lines(rows: Iterable[Row]) -> Iterable[str]:
     for row in rows:
-        if row.link and row.entry.is_new:
+        if row.link and row.entry.is_told:
             yield f"{clip(' '.join(filter(None, (row.entry.number, row.author))), WIDTH - 20)} {row.marker}\n{row.link}"
 
 

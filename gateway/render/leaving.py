@@ -16,6 +16,7 @@ from gateway.mail.address import Address
 from gateway.mail.forum import Forum
 from gateway.render.blocks import one_line
 from gateway.render.links import mailto
+from gateway.render.markup import style_sheet
 from gateway.render.templates import page_environment, text_environment
 from gateway.render.wording import wording
 
@@ -40,7 +41,7 @@ def render_leave_page(forum: Forum | None, language: str, *, is_done: bool, over
     html = environment.get_template("leave.html.j2").render(
         _=words.word,
         language=words.language,
-        style=style,
+        style=style_sheet(style),
         is_done=is_done,
         name=_name(forum) if forum is not None else "",
         owner=str(owner or ""),

@@ -30,7 +30,7 @@ class Typesetter:
         self._code = f'<p class="code"{_attribute(styles.of("p", "code"))}>'
         self._quote = f'<blockquote class="quote"{_attribute(styles.of("blockquote", "quote"))}>'
         self._link = f'<a class="link"{_attribute(styles.of("a", "link"))} href="'
-        self.sheet = Markup(styles.sheet)  # our own file, and CSS is not escaped in a style element
+        self.sheet = style_sheet(styles.sheet)
 
     def body(self, blocks: Iterable[Block]) -> Markup:
         """Paragraphs, with quotes nested as deep as they were."""
@@ -69,6 +69,11 @@ class Typesetter:
             end = match.start() + len(url)
         pieces.append(str(escape(text[end:])))
         return "".join(pieces)
+
+
+def style_sheet(css: str) -> Markup:
+    """A style sheet of ours, or of the operator, as a style element takes it: there CSS is not escaped."""
+    return Markup(css)
 
 
 def _trim(url: str) -> str:

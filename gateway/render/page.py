@@ -95,7 +95,7 @@ def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Itera
             author=row.author,
             badge=row.badge,
             metal=row.metal,
-            date=row.date,
+            date=" · ".join(filter(None, (row.date, row.edited))),
             marker=row.marker,
             answers=row.answers,
             warning=row.warning,
@@ -116,6 +116,6 @@ def anchor(row: Row) -> str:
 def _kind(row: Row) -> str:
     if not row.entry.depth:
         return "article"
-    if row.entry.is_ghost:
+    if row.entry.is_stub:
         return "ghost"
-    return "comment" if row.entry.is_new else "context"
+    return "comment" if row.entry.is_told else "context"

@@ -33,7 +33,7 @@ def enclose(rows: list[Row], words: Wording) -> list[Enclosed]:
     messages: list[Enclosed] = []
     earlier: list[str] = []
     for row in rows:
-        if row.entry.depth and (row.entry.is_ghost or not row.entry.is_new):
+        if row.entry.depth and not row.entry.is_told:
             earlier.append(_mention(row, words))
             continue
         messages.append(Enclosed(_fields(row), _body(row, earlier, words)))
@@ -56,7 +56,8 @@ def _fields(row: Row) -> str:
         lines.append(_folded(f"From: {row.author}{badge}"))
     title = row.title if row.entry.depth else row.label
     answers = f"(re {row.answers})" if row.answers else ""
-    lines.append(fold_subject(" ".join(filter(None, (row.entry.number, title, answers, row.marker)))))
+    edited = f"({row.edited})" if row.edited else ""
+    lines.append(fold_subject(" ".join(filter(None, (row.entry.number, title, answers, edited, row.marker)))))
     return "\n".join(lines)
 
 
@@ -67,7 +68,7 @@ def _folded(line: str) -> str:
 def _body(row: Row, earlier: list[str], words: Wording) -> str:
     pad = " " * (INDENT * row.level)
     paragraphs = ["\n".join(earlier)] if earlier else []
-    if not row.entry.is_new:
+    if not row.entry.is_told and not row.entry.is_stub:
         paragraphs.append(words.word("In an earlier issue."))
     if row.warning:
         paragraphs.append(pad + row.warning)
@@ -88,7 +89,7 @@ def _set_block(block: Block, pad: str) -> str:
 
 
 def _mention(row: Row, words: Wording) -> str:
-    if row.entry.is_ghost:
+    if row.entry.is_stub:
         return f"{row.entry.number} {row.label}".lstrip()
     start = f"{words.word('Earlier')}: {row.entry.number} "
     end = f"{row.author} {row.marker}".rstrip()

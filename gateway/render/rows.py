@@ -46,6 +46,7 @@ class Row(NamedTuple):
     files: list[str]
     link: str
     warning: str
+    edited: str
 
 
 def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: Wording) -> list[Row]:
@@ -57,7 +58,7 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
     for entry in part.entries:
         level, is_capped = levels.next(entry)
         title = one_line(entry.title)
-        blocks = split_blocks(entry.spans) if entry.is_new else []
+        blocks = split_blocks(entry.spans) if entry.is_told else []
         field_date, date = both_dates(entry.at, zone, words) if entry.at else ("", "")
         badge, metal = _badge(entry.badge, words) if entry.badge else ("", "")
         rows.append(
@@ -66,7 +67,7 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
                 level=level,
                 title=title,
                 label=title or _label(entry, head, words),
-                author=one_line(entry.author) or ("" if entry.is_ghost else no_name),
+                author=one_line(entry.author) or ("" if entry.is_stub else no_name),
                 badge=badge,
                 metal=metal,
                 marker=f"[#{one_line(entry.marker)}]" if entry.marker else "",
@@ -74,9 +75,10 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
                 field_date=field_date,
                 answers=_answers(entry, no_name) if is_capped else "",
                 blocks=blocks,
-                files=[_file(file, words) for file in entry.attachments] if entry.is_new else [],
+                files=[_file(file, words) for file in entry.attachments] if entry.is_told else [],
                 link=_link(entry, title or head, address),
                 warning=words.word("Another text under a Message-ID that was used before.") if entry.is_imposter else "",
+                edited=words.word("edited") if entry.is_edited and entry.is_told else "",
             )
         )
     return rows
@@ -102,16 +104,18 @@ class Levels:
 
 def contents(rows: list[Row], most: int) -> Iterator[Row]:
     """What the table of contents lists of a thread: its new top-level comments, unless they are more than `most`."""
-    top = [row for row in rows if row.entry.depth == 1 and not row.entry.is_ghost]
+    top = [row for row in rows if row.entry.depth == 1 and not row.entry.is_stub]
     return iter(top if len(top) <= most else ())
 
 
 def _label(entry: Entry, head: str, words: Wording) -> str:
+    if entry.is_removed:
+        return words.word("a comment that was removed" if entry.depth else "an article that was removed")
     if entry.is_ghost:
         return words.word("a comment that has not arrived" if entry.depth else "an article that has not arrived")
     if not entry.depth:
         return head
-    if entry.depth > 1 and entry.is_new:
+    if entry.depth > 1 and entry.is_told:
         return ""
     for span in entry.spans:
         if span.kind is SpanKind.TEXT and (start := one_line(span.text[: 8 * EXCERPT])):
@@ -130,7 +134,7 @@ def _answers(entry: Entry, no_name: str) -> str:
 
 
 def _link(entry: Entry, title: str, address: Address | None) -> str:
-    if address is None or entry.is_ghost or not entry.msgid:
+    if address is None or entry.is_stub or not entry.msgid:
         return ""
     subject = title if title[:3].lower() == "re:" else f"Re: {title}"
     return mailto(address, subject=clip(subject, TITLE_MAX), in_reply_to=one_line(entry.msgid))

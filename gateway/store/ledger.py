@@ -106,6 +106,13 @@ def published_at(connection: Connection, forum_id: UUID, above: int) -> datetime
     return found
 
 
+def last_published_at(connection: Connection, forum_id: UUID, up_to: int) -> datetime | None:
+    """When the last post with a publication number up to `up_to` got it; None when there is none."""
+    query = select(func.max(POST.c.published_at)).where(POST.c.forum_id == forum_id, POST.c.number <= up_to, POST.c.number > 0)
+    found: datetime | None = connection.execute(query).scalar_one()
+    return found
+
+
 def posts_between(connection: Connection, forum_id: UUID, above: int, up_to: int) -> list[UUID]:
     """The ids of the posts with such publication numbers, in their order."""
     query = select(POST.c.id).where(

@@ -151,6 +151,13 @@ def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: s
     return connection.execute(update(LETTER).where(here, LETTER.c.kind != Kind.NOTICE).values(**values)).rowcount
 
 
+def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str) -> int:
+    """Gives up on all copies of a post that wait; returns how many."""
+    here = (LETTER.c.forum_id == forum_id) & (LETTER.c.subject_id == post_id) & (LETTER.c.state == State.READY)
+    values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind == Kind.COPY).values(**values)).rowcount
+
+
 def count_waiting(connection: Connection) -> int:
     """How many letters have not ended yet."""
     return int(connection.execute(select(func.count()).where(LETTER.c.state == State.READY)).scalar_one())

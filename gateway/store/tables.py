@@ -234,6 +234,20 @@ class MoveRow(SQLModel, table=True):
     at: datetime
 
 
+class ChangeRow(SQLModel, table=True):
+    """Fact: a post was removed, put back or given another text after it was posted; for each of the two the last row counts."""
+
+    __tablename__ = "change"
+    __table_args__ = (Index(None, "forum_id", "marker"), Index(None, "forum_id", "at"))
+
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    marker: str
+    alteration: str
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime
+
+
 class ImportRow(SQLModel, table=True):
     """Fact: an import, how far it has come, and when it ended. `last` is the SHA-256 of the last piece that was taken."""
 
