@@ -190,7 +190,8 @@ def test_what_comes_back_counts_probes_and_pauses(tmp_path: Path) -> None:
 def test_a_refusal_at_the_door_counts_the_same(tmp_path: Path) -> None:
     with running(tmp_path, known="inline:{nobody=x}") as town:
         town.days_before(5.0)
-        assert "0 sent" in town.tell()
+        # The digest is refused, then the probe; what goes out is the letter to the owner.
+        assert "1 queued" in town.tell()
         town.wait_for(lambda: town.bounces.paused_at is not None, "the probe is not refused")
         town.wait_for(lambda: "No more mail to Ghost" in town.owners_mail, "the owner is not told")
         assert [one for one in town.gate.kept() if one.reverse_path is None] == []

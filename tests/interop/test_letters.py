@@ -50,6 +50,7 @@ def test_gateway_send_carries_what_waits_and_ends_in_order(database_url: str, tm
 
 def test_the_control_without_claims_fails(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'gateway.db'}"
-    result = run(url, tmp_path, "careless", readers=100, kills=0, delay=0.02, connections=CONNECTIONS)
+    # So many that both workers are there before the first has sent them all.
+    result = run(url, tmp_path, "careless", readers=400, kills=0, delay=0.02, connections=CONNECTIONS)
     assert result.missing == 0
     assert len(result.outside) > 10
