@@ -168,6 +168,12 @@ def halt(connection: Connection, now: datetime, why: str) -> None:
     _write(connection, OUTBOX, now, why)
 
 
+def forget_leases(connection: Connection, now: datetime) -> None:
+    """Makes letters due at once that somebody was at: after a restore that was another life."""
+    here = (LETTER.c.state == State.READY) & LETTER.c.lease_until.is_not(None)
+    connection.execute(update(LETTER).where(here).values(lease_until=None, due_at=now, fence=LETTER.c.fence + 1))
+
+
 def why_halted(connection: Connection) -> str:
     """Why no letter goes out; "" when they do."""
     return _read(connection, OUTBOX)

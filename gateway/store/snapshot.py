@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.store.engine import BUSY_MS, Store, StoreTrouble, read_url
 from gateway.store.migrate import SCRIPTS
-from gateway.store.outbox import halt
+from gateway.store.outbox import forget_leases, halt
 
 Kind = Literal["sqlite", "postgresql"]
 # 4 MiB a step: often enough for a progress bar, and for Ctrl-C.
@@ -128,6 +128,7 @@ def _put_back_sqlite(url: str, source: Path, now: datetime, why: str) -> None:
             store.migrate()
             with store.write() as db:
                 halt(db, now, why)
+                forget_leases(db, now)
         with closing(sqlite3.connect(partial)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         sync(partial)
@@ -161,6 +162,8 @@ def _put_back_postgres(url: str, source: Path, revision: str, now: datetime, why
                 halt(db, now, why)
                 MigrationContext.configure(db).stamp(ScriptDirectory(str(SCRIPTS)), revision)
             store.migrate()
+            with store.write() as db:
+                forget_leases(db, now)
         except BaseException:
             # It was empty before.
             with store.write() as db:
