@@ -113,27 +113,6 @@ def test_all_rows_come_back_and_each_letter_goes_out_once(
         second.close()
 
 
-def test_who_was_at_a_letter_when_the_backup_was_made_is_nobody_any_more(
-    store: Store,
-    queued_for_three: None,  # noqa: F811
-    database_url: str,
-    second_url: str,
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "secrets").write_text(KEY)
-    with store.write() as db:
-        assert len(outbox.claim(db, NEXT_NOON, 2)) == 2
-    take(tmp_path / "made", database_url, {"secrets": tmp_path / "secrets"})
-    restore(tmp_path / "made", second_url, tmp_path / "second" / "secrets", AT)
-    second = Store(second_url)
-    try:
-        with second.write() as db:
-            outbox.release(db)
-        assert deliver(second, office(FakeCourier()), max(NEXT_NOON, AT)) == 3
-    finally:
-        second.close()
-
-
 def test_the_copy_has_one_state_while_others_write(small: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "PAGES", 4)
     before = contents(small)
