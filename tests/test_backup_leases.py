@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gateway.flow.backup import restore
 from gateway.flow.deliver import deliver
 from gateway.store import outbox
@@ -11,6 +13,8 @@ from gateway.store.engine import Store
 from tests.test_backup import AT, KEY, second_url, take  # noqa: F401 - a fixture among them
 from tests.test_flow_deliver import queued_for_three  # noqa: F401 - a fixture
 from tests.test_flow_publish import NEXT_NOON, FakeCourier, office
+
+pytestmark = pytest.mark.usefixtures("postgres_programs")
 
 
 def test_who_was_at_a_letter_when_the_backup_was_made_is_nobody_any_more(
