@@ -29,9 +29,9 @@ def main() -> None:
 
 
 def claim_and_forget(db: Transaction, now: datetime, limit: int, lease: timedelta) -> list[outbox.Letter]:
-    """A claim that leaves what it takes to everybody else."""
+    """A claim that leaves what it takes to everybody else, as due as it was."""
     found = _claim(db, now, limit, lease)
-    outbox.put_back(db, found, now)
+    outbox.put_back(db, found, min((letter.at for letter in found), default=now))
     return found
 
 
