@@ -28,6 +28,16 @@ class Verb(StrEnum):
     DEFERRED = "deferred"
     BOUNCED = "bounced"
     LEFT = "left"
+    JOINED = "joined"
+    CONFIRMED = "confirmed"
+    CHANGED = "changed"
+    VOTED = "voted"
+    REPORTED = "reported"
+    RULED = "ruled"
+    WITHDRAWN = "withdrawn"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    ANSWERED = "answered"
 
 
 VERB_OF = {

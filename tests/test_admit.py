@@ -31,6 +31,7 @@ def case(
     *,
     reverse_path: Address | None = ANN,
     purpose: Purpose = Purpose.POST,
+    token: str = "",
     via: Via = Via.SMTP,
     **message: object,
 ) -> Case:
@@ -44,30 +45,55 @@ def case(
         "ancestors": (),
     }
     envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
-    destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose)
+    destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose, token=token)
     return Case(envelope, Message(**(values | message)), destination)  # type: ignore[arg-type]
 
 
+LEAVE = {"purpose": Purpose.LEAVE, "token": TOKEN}
 # In the order of the chain, each with what makes it hit.
 HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("hops", {"received_count": HOPS_MAX + 1}, Verdict.REFUSE, Reason.LOOP),
     ("header_size", {"header_size": HEADER_MAX + 1}, Verdict.REFUSE, Reason.HEADER_TOO_LARGE),
     ("bounce", {"purpose": Purpose.BOUNCES}, Verdict.DISCARD, Reason.BOUNCE),
-    ("leaving", {"purpose": Purpose.LEAVE}, Verdict.HOLD, Reason.LEAVING),
-    ("leaving", {"purpose": Purpose.LEAVE, "precedence": "bulk", "list_ids": ("town.gw.example",)}, Verdict.HOLD, Reason.LEAVING),
-    ("leaving", {"purpose": Purpose.LEAVE, "auto_submitted": "auto-replied"}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
-    ("leaving", {"purpose": Purpose.LEAVE, "reverse_path": None}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
-    ("leaving", {"purpose": Purpose.LEAVE, "automation": Automation.LIKELY}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
+    ("leaving", LEAVE, Verdict.HOLD, Reason.LEAVING),
+    (
+        "leaving",
+        {**LEAVE, "precedence": "bulk", "list_ids": ("town.gw.example",)},
+        Verdict.HOLD,
+        Reason.LEAVING,
+    ),
+    (
+        "leaving",
+        {**LEAVE, "auto_submitted": "auto-replied"},
+        Verdict.HOLD,
+        Reason.LEAVING_BY_PROGRAM,
+    ),
+    ("leaving", {**LEAVE, "reverse_path": None}, Verdict.HOLD, Reason.LEAVING_BY_PROGRAM),
+    (
+        "leaving",
+        {**LEAVE, "automation": Automation.LIKELY},
+        Verdict.HOLD,
+        Reason.LEAVING_BY_PROGRAM,
+    ),
     ("own_list", {"list_ids": ("other.example", "town.gw.example")}, Verdict.DISCARD, Reason.OWN_LIST),
     ("automatic", {"auto_submitted": "auto-replied"}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("automatic", {"automation": Automation.CERTAIN}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("automatic", {"reverse_path": None}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("unreadable", {"is_unreadable": True}, Verdict.HOLD, Reason.UNREADABLE),
     ("for_owner", {"purpose": Purpose.OWNER}, Verdict.HOLD, Reason.FOR_OWNER),
-    ("digest_answer", {"purpose": Purpose.DIGEST}, Verdict.HOLD, Reason.DIGEST_ANSWER),
     ("other_list", {"list_ids": ("other.example",)}, Verdict.HOLD, Reason.OTHER_LIST),
     ("maybe_automatic", {"automation": Automation.LIKELY}, Verdict.HOLD, Reason.MAYBE_AUTOMATIC),
     *(("bulk", {"precedence": word}, Verdict.HOLD, Reason.BULK) for word in ("bulk", "junk", "list")),
+    ("for_desk", {"purpose": Purpose.DIGEST}, Verdict.HOLD, Reason.DIGEST_ANSWER),
+    ("for_desk", {"purpose": Purpose.REQUEST}, Verdict.HOLD, Reason.COMMAND),
+    ("for_desk", {"purpose": Purpose.JOIN}, Verdict.HOLD, Reason.COMMAND),
+    ("for_desk", {"purpose": Purpose.LEAVE}, Verdict.HOLD, Reason.COMMAND),
+    ("for_desk", {"purpose": Purpose.CONFIRM}, Verdict.HOLD, Reason.CONFIRMATION),
+    ("for_desk", {"purpose": Purpose.UP}, Verdict.HOLD, Reason.VOTE),
+    ("for_desk", {"purpose": Purpose.DOWN}, Verdict.HOLD, Reason.VOTE),
+    ("for_desk", {"purpose": Purpose.REPORT}, Verdict.HOLD, Reason.REPORT),
+    ("for_desk", {"purpose": Purpose.CASE}, Verdict.HOLD, Reason.RULING),
+    ("for_desk", {"purpose": Purpose.ANONYMOUS}, Verdict.HOLD, Reason.ANONYMOUS),
 ]
 
 
@@ -157,18 +183,18 @@ FORUMS = {
 ROUTES = [
     ("town@gw.example", "town", Purpose.POST),
     ("TOWN@GW.example", "town", Purpose.POST),
-    ("town-request@gw.example", "town", Purpose.OWNER),
-    ("town+request@gw.example", "town", Purpose.OWNER),
-    ("Town-Subscribe@gw.example", "town", Purpose.OWNER),
-    ("town-unsubscribe@gw.example", "town", Purpose.OWNER),
-    ("town-join@gw.example", "town", Purpose.OWNER),
-    ("town-leave@gw.example", "town", Purpose.OWNER),
+    ("town-request@gw.example", "town", Purpose.REQUEST),
+    ("town+request@gw.example", "town", Purpose.REQUEST),
+    ("Town-Subscribe@gw.example", "town", Purpose.JOIN),
+    ("town-unsubscribe@gw.example", "town", Purpose.LEAVE),
+    ("town-join@gw.example", "town", Purpose.JOIN),
+    ("town-leave@gw.example", "town", Purpose.LEAVE),
     ("town-bounces@gw.example", "town", Purpose.BOUNCES),
     # The longest name wins, though "owner" is a word of the shorter one.
     ("town-owner@gw.example", "town-owner", Purpose.POST),
     ("town+owner@gw.example", "town", Purpose.OWNER),
     ("town-owner-owner@gw.example", "town-owner", Purpose.OWNER),
-    ("town-hall-leave@gw.example", "town-hall", Purpose.OWNER),
+    ("town-hall-leave@gw.example", "town-hall", Purpose.LEAVE),
     ("town.hall-owner@gw.example", "town.hall", Purpose.OWNER),
     ("a-b.c-d@gw.example", "a-b.c-d", Purpose.POST),
     ("a-b.c-d+owner@gw.example", "a-b.c-d", Purpose.OWNER),
@@ -182,6 +208,13 @@ ROUTES = [
     (f"town-bounces+{TOKEN}@gw.example", "town", Purpose.BOUNCES),
     (f"town+bounces-{TOKEN}@gw.example", "town", Purpose.BOUNCES),
     (f"town-leave+{TOKEN}@gw.example", "town", Purpose.LEAVE),
+    (f"town+c-{TOKEN}@gw.example", "town", Purpose.ENTRY),
+    (f"town+up-{TOKEN}@gw.example", "town", Purpose.UP),
+    (f"town-down+{TOKEN}@gw.example", "town", Purpose.DOWN),
+    (f"town+report-{TOKEN}@gw.example", "town", Purpose.REPORT),
+    (f"town-confirm+{TOKEN}@gw.example", "town", Purpose.CONFIRM),
+    (f"town+case-{TOKEN}@gw.example", "town", Purpose.CASE),
+    ("town+anon@gw.example", "town", Purpose.ANONYMOUS),
     (f"TOWN+LEAVE-{TOKEN.upper()}@gw.example", "town", Purpose.LEAVE),
     # A forum that is called like a word of ours.
     (f"d+d-{TOKEN}@gw.example", "d", Purpose.DIGEST),
@@ -216,7 +249,7 @@ def test_route(text: str, name: str, purpose: Purpose) -> None:
         f"town+d-{TOKEN}x@gw.example",
         f"town+d-{TOKEN[:-1]}1@gw.example",
         f"town+d{TOKEN}@gw.example",
-        f"town+c-{TOKEN}@gw.example",
+        f"town+x-{TOKEN}@gw.example",
         f"town-request+{TOKEN}@gw.example",
         f"town-leave+{TOKEN}x@gw.example",
         "xtown@gw.example",

@@ -12,10 +12,23 @@ from gateway.mail.envelope import Envelope, Via
 from gateway.mail.forum import Destination, Purpose
 from gateway.mail.message import Automation, Message
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
+from gateway.people.sender import NOBODY, Sender
 
 HOPS_MAX = 50
 HEADER_MAX = 256 * 1024
 _BULK = frozenset({"bulk", "junk", "list"})
+# Held until `flow.desk` has read them.
+_FOR_DESK = {
+    Purpose.REQUEST: Reason.COMMAND,
+    Purpose.JOIN: Reason.COMMAND,
+    Purpose.CONFIRM: Reason.CONFIRMATION,
+    Purpose.UP: Reason.VOTE,
+    Purpose.DOWN: Reason.VOTE,
+    Purpose.REPORT: Reason.REPORT,
+    Purpose.CASE: Reason.RULING,
+    Purpose.DIGEST: Reason.DIGEST_ANSWER,
+    Purpose.ANONYMOUS: Reason.ANONYMOUS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,7 @@ class Case:
     envelope: Envelope
     message: Message
     destination: Destination
+    sender: Sender = NOBODY
 
     @property
     def is_mirrored(self) -> bool:
@@ -51,7 +65,7 @@ def bounce(case: Case) -> Decision | None:
 
 def leaving(case: Case) -> Decision | None:
     """Held for `flow.leave`, which reads the token: that is the proof, whoever wrote. A program's mail gets no answer."""
-    if case.destination.purpose is not Purpose.LEAVE:
+    if case.destination.purpose is not Purpose.LEAVE or not case.destination.token:
         return None
     is_by_program = automatic(case) is not None or maybe_automatic(case) is not None
     return Decision(Verdict.HOLD, Reason.LEAVING_BY_PROGRAM if is_by_program else Reason.LEAVING)
@@ -79,8 +93,12 @@ def for_owner(case: Case) -> Decision | None:
     return Decision(Verdict.HOLD, Reason.FOR_OWNER) if case.destination.purpose is Purpose.OWNER else None
 
 
-def digest_answer(case: Case) -> Decision | None:
-    return Decision(Verdict.HOLD, Reason.DIGEST_ANSWER) if case.destination.purpose is Purpose.DIGEST else None
+def for_desk(case: Case) -> Decision | None:
+    """Mail that asks for something, where no post comes of it by itself; `flow.desk` does what it asks for, or answers."""
+    if case.destination.purpose is Purpose.LEAVE:
+        return Decision(Verdict.HOLD, Reason.COMMAND)
+    reason = _FOR_DESK.get(case.destination.purpose)
+    return Decision(Verdict.HOLD, reason) if reason is not None else None
 
 
 def other_list(case: Case) -> Decision | None:
@@ -108,10 +126,10 @@ LIVE: tuple[Rule, ...] = (
     automatic,
     unreadable,
     for_owner,
-    digest_answer,
     other_list,
     maybe_automatic,
     bulk,
+    for_desk,
 )
 IMPORT: tuple[Rule, ...] = (unreadable,)
 

@@ -14,18 +14,29 @@ from gateway.mail.forum import Destination, Forum, Purpose
 
 # The people behind a domain must be reachable (RFC 5321 section 4.5.1, RFC 2142).
 _PEOPLE = frozenset({"postmaster", "abuse"})
-# Until these are understood by machine they reach the owners: we name them in the header of our letters.
+# As list managers spell them.
 _WORDS = {
     "owner": Purpose.OWNER,
-    "request": Purpose.OWNER,
-    "join": Purpose.OWNER,
-    "subscribe": Purpose.OWNER,
-    "leave": Purpose.OWNER,
-    "unsubscribe": Purpose.OWNER,
+    "request": Purpose.REQUEST,
+    "join": Purpose.JOIN,
+    "subscribe": Purpose.JOIN,
+    "leave": Purpose.LEAVE,
+    "unsubscribe": Purpose.LEAVE,
+    "anon": Purpose.ANONYMOUS,
     "bounces": Purpose.BOUNCES,
 }
-_TOKEN_WORDS = {"d": Purpose.DIGEST, "bounces": Purpose.BOUNCES, "leave": Purpose.LEAVE}
-_TOKEN = re.compile(r"(d|bounces|leave)[-+]([a-z2-7]{37})\Z")
+_TOKEN_WORDS = {
+    "c": Purpose.ENTRY,
+    "d": Purpose.DIGEST,
+    "up": Purpose.UP,
+    "down": Purpose.DOWN,
+    "report": Purpose.REPORT,
+    "confirm": Purpose.CONFIRM,
+    "case": Purpose.CASE,
+    "bounces": Purpose.BOUNCES,
+    "leave": Purpose.LEAVE,
+}
+_TOKEN = re.compile(rf"({'|'.join(_TOKEN_WORDS)})[-+]([a-z2-7]{{37}})\Z")
 
 
 def destination_of(address: Address, forums: Mapping[str, Forum]) -> Destination | None:

@@ -71,12 +71,12 @@ def set_(
     """
     from dataclasses import replace
 
-    from gateway.store.roster import change_owners
+    from gateway.store.roster import change_forum
 
     obj: Context = ctx.obj
     with obj.house() as house:
         changed = replace(the_forum(house, forum), owners=_addresses([] if owner == ["none"] else owner))
-        change_owners(house.store, changed)
+        change_forum(house.store, changed)
     typer.echo(f"{changed.address}: owners {', '.join(map(str, changed.owners)) or 'none'}")
 
 

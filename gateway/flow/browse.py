@@ -92,4 +92,4 @@ def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member],
 
 def by_key(members: Collection[Member]) -> dict[str, Member]:
     """Members by address key, to look authors up."""
-    return {member.address.key: member for member in members}
+    return {key: member for member in members for key in member.keys}

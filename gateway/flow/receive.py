@@ -18,6 +18,7 @@ from typing import Protocol
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
 from gateway.flow.reading import Reader
+from gateway.flow.senders import Senders
 from gateway.journal import VERB_OF, log
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw
@@ -40,15 +41,18 @@ class Writer(Protocol):
     def close(self) -> None: ...
 
 
+# What the same mail to several addresses of a forum is only once.
+_POSTS = (Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS, Purpose.BOUNCES, Purpose.OWNER)
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw")
+    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw", "senders")
 
-    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> None:
+    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders) -> None:
+        self.senders = senders
         self.envelope = envelope
         self.raw = raw
         self.destinations = destinations
@@ -63,7 +67,9 @@ class _Job:
 
     def prepare(self) -> list[Incoming]:
         message = self.message = self.message or parse_message(self.raw.read())
-        decisions = self.decisions = [decide(Case(self.envelope, message, one)) for one in self.destinations]
+        senders = [self.senders.sender_of(message, one) for one in self.destinations]
+        cases = [Case(self.envelope, message, *one) for one in zip(self.destinations, senders, strict=True)]
+        decisions = self.decisions = [decide(case) for case in cases]
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
         self.order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
         return [
@@ -74,6 +80,7 @@ class _Job:
                 message=_apart(message, self.destinations[index]),
                 raw=self.raw,
                 decision=decisions[index],
+                proof=senders[index].proof,
             )
             for index in self.order
         ]
@@ -90,8 +97,8 @@ class _Job:
 
 
 def _apart(message: Message, destination: Destination) -> Message:
-    """A mail to leave is never the duplicate of a post, or of one with another token: no leaving may get lost."""
-    if destination.purpose is not Purpose.LEAVE:
+    """A mail that asks for something is never the duplicate of a post, or of one to another address: it must not get lost."""
+    if destination.purpose in _POSTS:
         return message
     text = message.content_hash + str(destination.address).lower().encode()
     return replace(message, content_hash=hashlib.sha256(text).digest())
@@ -104,6 +111,7 @@ class Receiver:
         self._store = store
         self._writer = writer
         self._reader = reader
+        self._senders = Senders(store)
         self._forums: dict[str, Forum] = {}
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()
         self._reading = threading.Thread(target=self._read_odd, name="reading", daemon=True)
@@ -120,7 +128,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations)
+        job = _Job(envelope, raw, destinations, self._senders)
         if is_ordinary(raw):
             self._writer.submit(job)
         else:

@@ -88,6 +88,7 @@ def _row(node: Node, message: Message) -> dict[str, Any]:
         "subject": message.subject,
         "spans": spans_to_json(message.spans),
         "attachments": attachments_to_json(message.attachments),
+        "icon": message.icon,
     }
 
 

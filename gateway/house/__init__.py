@@ -21,6 +21,7 @@ from uuid_utils.compat import uuid7
 
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
+from gateway.flow.desk import Desk, attend
 from gateway.flow.leave import leave_by_mail
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
@@ -70,6 +71,7 @@ class House:
         self.store = Store(settings.database_url)
         self.store.migrate()
         self._receiver: Receiver | None = None
+        self._desk_reader = Reader()
 
     @property
     def receiver(self) -> Receiver:
@@ -81,6 +83,7 @@ class House:
     def close(self) -> None:
         if self._receiver is not None:
             self._receiver.close()
+        self._desk_reader.close()
         self.store.close()
 
     def front_door(self, *, is_shared: bool = False) -> FrontDoor:
@@ -166,8 +169,10 @@ class House:
     def publish(self, key: bytes) -> None:
         """Leaving by mail, publication numbers and issues that are due now; and last, the least urgent, bounces."""
         now = self.now()
+        desk = Desk(self.store, key, now, self.new_id, self._desk_reader)
         for forum in list_forums(self.store):
             leave_by_mail(self.store, key, forum, now, self.new_id)
+            attend(desk, forum)
             publish(self.store, forum, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)

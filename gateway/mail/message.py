@@ -60,7 +60,8 @@ class Message:
 
     `msgid` has no angle brackets and is derived from `content_hash` when the mail had none. `content_hash` is 32 bytes
     (design: same mail by two ways, same hash). `ancestors` come nearest first, cleaned, each once, never `msgid`
-    itself (`parse.references` holds the policy). `date` is None when the Date field is missing or unreadable.
+    itself (`parse.references` holds the policy). `date` is None when the Date field is missing or unreadable. `icon` and
+    `wants_anonymity` are what the first lines of the text asked for (`parse.directives`).
     """
 
     msgid: str
@@ -80,3 +81,5 @@ class Message:
     header_size: int = 0
     is_unreadable: bool = False
     defects: tuple[str, ...] = ()
+    icon: str = ""
+    wants_anonymity: bool = False

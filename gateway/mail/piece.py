@@ -63,6 +63,7 @@ class Alteration(StrEnum):
     REMOVED = "removed"
     RESTORED = "restored"
     EDITED = "edited"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

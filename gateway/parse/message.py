@@ -17,6 +17,7 @@ from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind
 from gateway.parse.author import parse_origin
 from gateway.parse.automatic import automation_in, automation_of
 from gateway.parse.body import FILES_LEFT_OUT, TOO_MANY_FILES, Body, read_body
+from gateway.parse.directives import read_directives
 from gateway.parse.header import Header, split_header
 from gateway.parse.identity import derive_msgid, hash_content
 from gateway.parse.limits import (
@@ -124,15 +125,16 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
     if origin.has_failed:
         flaws = [*flaws, AUTHOR_DOUBTFUL]
     subject = clean_line(decode_words(header.first(b"subject")))[:SUBJECT_MAX].rstrip()
+    asked, spans = read_directives(body.spans if body else ())
     return Message(
         msgid=msgid,
         content_hash=content_hash,
         author_name=origin.name,
         author_address=origin.address,
-        subject=subject,
+        subject=asked.title or subject,
         date=origin.date,
         ancestors=parse_ancestors(header, msgid),
-        spans=body.spans if body else (),
+        spans=spans,
         attachments=body.attachments if body else (),
         list_ids=_list_ids(header),
         auto_submitted=_keyword(header.first(b"auto-submitted", STRUCTURED_MAX)),
@@ -142,6 +144,8 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         header_size=_header_size(data, header),
         is_unreadable=body is None or MIME_LIMITS in flaws,
         defects=(*flaws, *body.defects) if body else tuple(flaws),
+        icon=asked.icon,
+        wants_anonymity=asked.is_anonymous,
     )
 
 

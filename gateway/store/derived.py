@@ -46,7 +46,7 @@ def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str,
         values = {**values, "marker": marker}
         if have is None:
             facts = {"forum_id": forum_id, "id": new_id(), "mail_id": mail_id, "piece": 0}
-            unpublished = {"number": None, "published_at": None, "hidden_by": None}
+            unpublished = {"number": None, "publish_at": None, "published_at": None, "hidden_by": None, "tag": b""}
             db.execute(insert(POST).values(**facts, **values, **unpublished, thread_id=new_id()))
             changed += 1
         elif any(getattr(have, name) != value for name, value in values.items()):

@@ -60,6 +60,7 @@ class Incoming:
 
     What can be made of it without the database is made here, since whoever keeps it has the database to himself: the
     compressed pieces (None for a spooled mail, which is never in memory as a whole), the JSON columns, the marker's digits.
+    `proof` is how its author was known; no digest tells of the post before `publish_at`; `tag` stands for who wrote anonymously.
     """
 
     forum: Forum
@@ -73,10 +74,23 @@ class Incoming:
     attachments: str
     digits: str
     past: Past | None = None
+    proof: str = ""
+    publish_at: datetime | None = None
+    tag: bytes = b""
 
     @classmethod
     def of(
-        cls, *, forum: Forum, recipient: Address, envelope: Envelope, message: Message, raw: Raw, decision: Decision
+        cls,
+        *,
+        forum: Forum,
+        recipient: Address,
+        envelope: Envelope,
+        message: Message,
+        raw: Raw,
+        decision: Decision,
+        proof: str = "",
+        publish_at: datetime | None = None,
+        tag: bytes = b"",
     ) -> Incoming:
         """Makes the rest from what was read."""
         compress = _compressor()
@@ -91,6 +105,9 @@ class Incoming:
             spans=spans_to_json(message.spans),
             attachments=attachments_to_json(message.attachments),
             digits=marker_digits(message.msgid, message.content_hash, 0),
+            proof=proof,
+            publish_at=publish_at,
+            tag=tag,
         )
 
 
@@ -267,6 +284,7 @@ class _Batch:
             "size": item.raw.size,
             "verdict": item.decision.verdict,
             "reason": item.decision.reason,
+            "proof": item.proof,
         }
 
     def _place(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
@@ -353,7 +371,10 @@ class _Batch:
             "subject": message.subject,
             "spans": item.spans,
             "attachments": item.attachments,
+            "icon": message.icon,
+            "tag": item.tag,
             "number": item.past.number if item.past else None,
+            "publish_at": item.publish_at,
             "published_at": item.past.published_at if item.past else None,
             "hidden_by": item.past.hidden_by if item.past else None,
         }

@@ -69,13 +69,14 @@ def lock_forum(connection: Connection, forum_id: UUID) -> int:
 
 
 def publish(connection: Connection, forum_id: UUID, now: datetime) -> int:
-    """Gives every accepted post that has none its publication number, in the order of receipt; returns how many."""
+    """Gives every accepted post whose time has come its publication number, in the order of receipt; returns how many."""
     number = lock_forum(connection, forum_id)
     order = (MAIL.c.received_at, POST.c.msgid, POST.c.id)
     waiting = (
         select(POST.c.id, func.row_number().over(order_by=order).label("step"))
         .join(MAIL, (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id))
         .where(POST.c.forum_id == forum_id, POST.c.number.is_(None), POST.c.hidden_by.is_(None))
+        .where(POST.c.publish_at.is_(None) | (POST.c.publish_at <= now))
         .subquery("waiting")
     )
     # One statement: the writers of mail wait meanwhile.

@@ -215,13 +215,15 @@ def flat(item: Incoming) -> Flat:
         item.decision.verdict.value,
         item.decision.reason.value,
         (item.pieces, item.spans, item.attachments, item.digits),
+        (str(item.proof), item.publish_at, item.tag, message.icon),
     )
 
 
 def from_flat(flat: Flat) -> Incoming:
     """The other way: an Incoming whose message has no spans, since they are JSON by now, and whose raw has no bytes."""
     forum, recipient, reverse_path, received_at, via, peer, msgid, content_hash, name, author, subject, date = flat[:12]
-    ancestors, size, path, verdict, reason, made = flat[12:]
+    ancestors, size, path, verdict, reason, made, known = flat[12:]
+    proof, publish_at, tag, icon = known
     to = _address(recipient)
     assert to is not None
     pieces, spans, attachments, digits = made
@@ -239,6 +241,7 @@ def from_flat(flat: Flat) -> Incoming:
             subject=subject,
             date=date,
             ancestors=ancestors,
+            icon=icon,
         ),
         raw=Raw(size=size, path=Path(path)) if path else Raw(size=size, data=b""),
         decision=_decision(verdict, reason),
@@ -246,6 +249,9 @@ def from_flat(flat: Flat) -> Incoming:
         spans=spans,
         attachments=attachments,
         digits=digits,
+        proof=proof,
+        publish_at=publish_at,
+        tag=tag,
     )
 
 

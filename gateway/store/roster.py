@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,12 +13,13 @@ from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, func
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
-from gateway.mail.forum import Forum, Member, Rhythm
-from gateway.store.bulk import slices, table_of
+from gateway.mail.forum import Forum, Member, Policy, Posting, Rhythm, Role, Standing, Who
+from gateway.store.bulk import IN_MAX, slices, table_of
 from gateway.store.engine import Store
+from gateway.store.people_tables import AddressRow
 from gateway.store.tables import ForumRow, MemberRow
 
-FORUM, MEMBER = table_of(ForumRow), table_of(MemberRow)
+FORUM, MEMBER, ADDRESS = table_of(ForumRow), table_of(MemberRow), table_of(AddressRow)
 
 
 class AlreadyThere(Exception):
@@ -32,13 +35,15 @@ def add_forum(store: Store, forum: Forum) -> None:
         here = (FORUM.c.name == forum.name) & (FORUM.c.domain == forum.domain)
         if connection.execute(select(FORUM.c.id).where(here)).first() is not None:
             raise AlreadyThere(f"the forum {forum.address} exists already")
-        connection.execute(insert(FORUM).values(**values, mirrors=list(forum.mirrors), owners=_texts(forum.owners), published=0))
+        values |= {"mirrors": list(forum.mirrors), "owners": _texts(forum.owners), "policy": asdict(forum.policy)}
+        connection.execute(insert(FORUM).values(**values, flooded_at=forum.flooded_at, published=0))
 
 
-def change_owners(store: Store, forum: Forum) -> None:
-    """Writes the owners of `forum`."""
+def change_forum(store: Store, forum: Forum) -> None:
+    """Writes owners and policy of `forum`."""
+    values = {"owners": _texts(forum.owners), "policy": asdict(forum.policy), "title": forum.title}
     with store.write() as connection:
-        connection.execute(update(FORUM).where(FORUM.c.id == forum.id).values(owners=_texts(forum.owners)))
+        connection.execute(update(FORUM).where(FORUM.c.id == forum.id).values(**values))
 
 
 def _texts(addresses: Iterable[Address]) -> list[str]:
@@ -66,7 +71,14 @@ def _forum(row: Row[Any]) -> Forum:
         mirrors=tuple(row.mirrors),
         follows_subjects=row.follows_subjects,
         owners=tuple(filter(None, map(parse_address, row.owners))),
+        policy=_policy(row.policy),
+        flooded_at=row.flooded_at,
     )
+
+
+def _policy(stored: Mapping[str, Any]) -> Policy:
+    whos = {name: Who(stored[name]) for name in ("start", "comment", "vote", "read")}
+    return Policy(**{**stored, **whos, "posting": Posting(stored["posting"])})
 
 
 def add_members(store: Store, members: Iterable[Member]) -> tuple[int, list[str]]:
@@ -102,15 +114,18 @@ def _member_values(member: Member) -> dict[str, Any]:
         "weekday": member.weekday,
         "paused_until": member.paused_until,
         "language": member.language,
+        "role": member.role,
+        "standing": member.standing,
+        "joined_at": member.joined_at,
+        "receipts": member.receipts,
+        "cases": member.cases,
     }
 
 
 def find_member(store: Store, forum_id: UUID, address: Address) -> Member | None:
     """The member with that address."""
-    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.address_key == address.key)
     with store.read() as connection:
-        row = connection.execute(select(MEMBER).where(here)).first()
-    return _member(row) if row is not None else None
+        return member_with_key(connection, forum_id, address.key)
 
 
 def change_member(store: Store, member: Member) -> None:
@@ -145,10 +160,28 @@ def list_members(store: Store, forum_id: UUID) -> list[Member]:
     """The members of a forum, by handle."""
     with store.read() as connection:
         rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id).order_by(MEMBER.c.handle, MEMBER.c.id))
-        return [_member(row) for row in rows]
+        return _members(connection, forum_id, rows)
 
 
-def _member(row: Row[Any]) -> Member:
+def _members(connection: Connection, forum_id: UUID, rows: Iterable[Row[Any]]) -> list[Member]:
+    """Members with all their addresses."""
+    found = list(rows)
+    others: dict[UUID, list[Address]] = {}
+    query = select(ADDRESS.c.member_id, ADDRESS.c.address).where(ADDRESS.c.forum_id == forum_id).order_by(ADDRESS.c.address_key)
+    # Of many members all further addresses: few have any.
+    ids = [row.id for row in found]
+    for member_id, text in connection.execute(query.where(ADDRESS.c.member_id.in_(ids)) if len(ids) < IN_MAX else query):
+        address = parse_address(text)
+        if address is not None:
+            others.setdefault(member_id, []).append(address)
+    return [_member(row, others.get(row.id, ())) for row in found]
+
+
+def _one_member(connection: Connection, forum_id: UUID, row: Row[Any] | None) -> Member | None:
+    return _members(connection, forum_id, [row])[0] if row is not None else None
+
+
+def _member(row: Row[Any], others: Iterable[Address]) -> Member:
     address = parse_address(row.address) or Address("unknown", "invalid")
     return Member(
         id=row.id,
@@ -166,6 +199,12 @@ def _member(row: Row[Any]) -> Member:
         paused_until=row.paused_until,
         language=row.language,
         bounces=_bounces(row),
+        role=Role(row.role),
+        standing=Standing(row.standing),
+        joined_at=row.joined_at,
+        receipts=row.receipts,
+        cases=row.cases,
+        others=tuple(others),
     )
 
 
@@ -198,14 +237,14 @@ def move_cursors(connection: Connection, forum_id: UUID, cursors: Mapping[UUID, 
 def member_of(connection: Connection, forum_id: UUID, member_id: UUID) -> Member | None:
     """The member of that id."""
     row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id == member_id)).first()
-    return _member(row) if row is not None else None
+    return _one_member(connection, forum_id, row)
 
 
 def lock_member(connection: Connection, forum_id: UUID, member_id: UUID) -> Member | None:
     """The member of that id, whom nobody else changes until the transaction ends."""
     here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id)
     row = connection.execute(select(MEMBER).where(here).with_for_update()).first()
-    return _member(row) if row is not None else None
+    return _one_member(connection, forum_id, row)
 
 
 def members_ending(connection: Connection, forum_id: UUID, end: bytes) -> list[UUID]:
@@ -222,7 +261,7 @@ def members_among(connection: Connection, forum_id: UUID, member_ids: Iterable[U
     found: dict[UUID, Member] = {}
     for ids in slices(member_ids):
         rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(ids)))
-        found |= {row.id: _member(row) for row in rows}
+        found |= {member.id: member for member in _members(connection, forum_id, rows)}
     return found
 
 
@@ -248,9 +287,18 @@ def readers(connection: Connection, forum_id: UUID, member_ids: Iterable[UUID]) 
 
 
 def member_with_key(connection: Connection, forum_id: UUID, address_key: str) -> Member | None:
-    """The member with that address key."""
+    """The member with that address key, be it of a further address."""
     row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.address_key == address_key)).first()
-    return _member(row) if row is not None else None
+    if row is None:
+        further = select(ADDRESS.c.member_id).where(ADDRESS.c.forum_id == forum_id, ADDRESS.c.address_key == address_key)
+        row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(further))).first()
+    return _one_member(connection, forum_id, row)
+
+
+def add_address(connection: Connection, member: Member, address: Address, at: datetime) -> None:
+    """Notes a further verified address of `member`; the caller has seen to it that nobody has it."""
+    values = {"forum_id": member.forum_id, "member_id": member.id, "address": str(address), "address_key": address.key, "at": at}
+    connection.execute(insert(ADDRESS).values(**values))
 
 
 def forum_of(connection: Connection, forum_id: UUID) -> Forum:

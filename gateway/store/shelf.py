@@ -31,6 +31,8 @@ _LIGHT_NAMES = (
     "author_name",
     "author_key",
     "subject",
+    "icon",
+    "tag",
     "number",
 )
 _LIGHT = tuple(POST.c[name] for name in _LIGHT_NAMES)
@@ -42,7 +44,9 @@ _KINDS = {kind.value: kind for kind in SpanKind}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One post as kept. `author_key` is an address key: to look the member up, never to be shown."""
+    """One post as kept. `author_key` is an address key: to look the member up, never to be shown; "" of an anonymous post,
+    which has a `tag` instead.
+    """
 
     id: UUID
     mail_id: UUID
@@ -55,6 +59,8 @@ class Post:
     author_name: str
     author_key: str
     subject: str
+    icon: str
+    tag: bytes
     number: int | None
     spans: tuple[Span, ...] = ()
     attachments: tuple[Attachment, ...] = ()

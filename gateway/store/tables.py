@@ -62,12 +62,15 @@ class ForumRow(SQLModel, table=True):
     mirrors: list[str] = Field(sa_column=Column(JSON, nullable=False))
     owners: list[str] = Field(sa_column=Column(JSON, nullable=False))
     follows_subjects: bool
+    policy: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    flooded_at: datetime | None = None
     published: int = 0
 
 
 class MemberRow(SQLModel, table=True):
     """Fact. `cursor` is the publication number up to which this member has been told.
 
+    `password` is a hash (argon2), `skeleton` what handles that look alike share (UTS 39).
     From `bounce_score` on it is `mail.bounce.Bounces`.
     """
 
@@ -89,6 +92,13 @@ class MemberRow(SQLModel, table=True):
     weekday: int
     paused_until: date | None
     language: str
+    role: str
+    standing: str
+    joined_at: datetime | None
+    receipts: str
+    cases: str
+    password: str = ""
+    skeleton: str = Field(default="", index=True)
     cursor: int = 0
     bounce_score: float = 0.0
     bounced_at: datetime | None = None
@@ -100,7 +110,7 @@ class MemberRow(SQLModel, table=True):
 class MailRow(SQLModel, table=True):
     """Fact: one mail as it came. `msgid` and `content_hash` are read from raw once, to know it again.
 
-    `verdict` and `reason` repeat the last decision (derived).
+    `verdict` and `reason` repeat the last decision (derived). `proof` is how its author was known (`people.sender.Proof`).
     """
 
     __tablename__ = "mail"
@@ -122,6 +132,7 @@ class MailRow(SQLModel, table=True):
     size: int
     verdict: str
     reason: str
+    proof: str
 
 
 class RawRow(SQLModel, table=True):
@@ -150,8 +161,8 @@ class DecisionRow(SQLModel, table=True):
 
 
 class PostRow(SQLModel, table=True):
-    """What a mail says in a forum. Fact: `number`, `published_at` (publication; 0: before all digests), `hidden_by` (an import
-    that has not ended). All else is derived from the mail.
+    """What a mail says in a forum. Fact: `number`, `published_at` (publication; 0: before all digests), `publish_at` (not
+    before), `hidden_by` (an import that has not ended), `tag` (stands for the author of an anonymous post). All else is derived.
 
     `parent` is a msgid, `rule` what decided it; `base` and `is_reply` are those of `thread.forest.Node`; `date` is the effective
     date; `spans` and `attachments` are `parse`'s, as JSON.
@@ -187,7 +198,10 @@ class PostRow(SQLModel, table=True):
     subject: str
     spans: str = Field(sa_column=Column(Text, nullable=False))
     attachments: str = Field(sa_column=Column(Text, nullable=False))
+    icon: str
+    tag: bytes
     number: int | None
+    publish_at: datetime | None
     published_at: datetime | None
     hidden_by: UUID | None = Field(sa_type=Id)
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import gateway.store.people_tables  # noqa: F401 - tables of their own are known once imported
 from gateway.store.tables import Id, metadata
 
 context.configure(

@@ -66,6 +66,8 @@ def upgrade() -> None:
         sa.Column("mirrors", sa.JSON(), nullable=False),
         sa.Column("owners", sa.JSON(), nullable=False),
         sa.Column("follows_subjects", sa.Boolean(), nullable=False),
+        sa.Column("policy", sa.JSON(), nullable=False),
+        sa.Column("flooded_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("published", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forum")),
         sa.UniqueConstraint("name", "domain", name=op.f("uq_forum_name_domain")),
@@ -173,6 +175,7 @@ def upgrade() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("verdict", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("reason", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("proof", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_mail")),
         sa.UniqueConstraint("forum_id", "msgid", "content_hash", name=op.f("uq_mail_forum_id_msgid_content_hash")),
     )
@@ -205,6 +208,13 @@ def upgrade() -> None:
         sa.Column("weekday", sa.Integer(), nullable=False),
         sa.Column("paused_until", sa.Date(), nullable=True),
         sa.Column("language", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("role", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("standing", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("joined_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("receipts", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("cases", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("password", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("skeleton", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("cursor", sa.Integer(), nullable=False),
         sa.Column("bounce_score", sa.Float(), nullable=False),
         sa.Column("bounced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -214,6 +224,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_member")),
         sa.UniqueConstraint("forum_id", "address_key", name=op.f("uq_member_forum_id_address_key")),
     )
+    with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_member_skeleton"), ["skeleton"], unique=False)
+
     op.create_table(
         "move",
         sa.Column("forum_id", Id(), nullable=False),
@@ -247,7 +260,10 @@ def upgrade() -> None:
         sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("spans", sa.Text(), nullable=False),
         sa.Column("attachments", sa.Text(), nullable=False),
+        sa.Column("icon", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("tag", sa.LargeBinary(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("publish_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("published_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("hidden_by", Id(), nullable=True),
         sa.PrimaryKeyConstraint("forum_id", "id", name=op.f("pk_post")),
@@ -336,6 +352,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_move_forum_id_msgid"))
 
     op.drop_table("move")
+    with op.batch_alter_table("member", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_member_skeleton"))
+
     op.drop_table("member")
     with op.batch_alter_table("mail", schema=None) as batch_op:
         batch_op.drop_index(

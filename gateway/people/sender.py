@@ -1,0 +1,35 @@
+"""Who sent a mail, as far as we know (design 7): the nouns that `admit` judges by. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.mail.forum import Member
+
+
+class Proof(StrEnum):
+    """How the author of a mail was known; kept with the mail, since keys and tokens do not last."""
+
+    NONE = ""
+    AUTH = "auth"
+    TOKEN = "token"
+    DKIM = "dkim"
+    RESULTS = "results"
+    NETWORK = "network"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The member whose address stands in From, if it is one's, and what proves that the mail is his."""
+
+    member: Member | None = None
+    proof: Proof = Proof.NONE
+
+    @property
+    def is_proved(self) -> bool:
+        return self.proof is not Proof.NONE
+
+
+NOBODY = Sender()
