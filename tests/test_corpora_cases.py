@@ -13,7 +13,7 @@ import pytest
 from gateway.exchange.archives import read_mbox
 from gateway.mail.message import Message
 from gateway.parse.message import parse_message
-from gateway.store.keep import node_of
+from gateway.store.incoming import node_of
 from gateway.thread.forest import effective_date, forest
 from gateway.thread.titles import subject_key
 from gateway.thread.weave import Place, Row, weave

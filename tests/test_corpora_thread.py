@@ -20,7 +20,8 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import ACCEPTED
 from gateway.parse.message import parse_message
 from gateway.store.engine import Store
-from gateway.store.keep import Incoming, keep, node_of
+from gateway.store.incoming import Incoming, node_of
+from gateway.store.keep import keep
 from gateway.thread.forest import Forest, effective_date, forest
 from gateway.thread.weave import Row, weave
 from tests.test_thread_store import make_forum, stored_forest

@@ -18,7 +18,7 @@ import pytest
 from gateway.exchange.archives import read_mbox
 from gateway.mail.message import Message
 from gateway.parse.message import parse_message
-from gateway.store.keep import node_of
+from gateway.store.incoming import node_of
 from gateway.thread.forest import forest
 from gateway.thread.weave import Row, weave
 from tests.conftest import ROOT

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select, update
 from uuid_utils.compat import uuid7
 
-import gateway.store.keep as keeping
+import gateway.store.incoming as keeping
 from gateway.flow import held as holding
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw, Via
@@ -24,7 +24,8 @@ from gateway.parse.message import parse_message
 from gateway.store import roster, shelf
 from gateway.store.archive import POST
 from gateway.store.engine import Store
-from gateway.store.keep import DECISION, JOURNAL, MAIL, RAW, Incoming, keep, marker_digits
+from gateway.store.incoming import Incoming, marker_digits
+from gateway.store.keep import DECISION, JOURNAL, MAIL, RAW, keep
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 HELD = Decision(Verdict.HOLD, Reason.OTHER_LIST)

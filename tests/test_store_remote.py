@@ -19,7 +19,8 @@ from gateway.parse.message import parse_message
 from gateway.store import roster, shelf
 from gateway.store.archive import POST
 from gateway.store.engine import Store
-from gateway.store.keep import MAIL, Incoming, keep
+from gateway.store.incoming import Incoming
+from gateway.store.keep import MAIL, keep
 from gateway.store.remote import KeeperGone, RemoteWriter, keep_for
 from gateway.store.writer import Writer
 from tests.test_store import incoming, mail_bytes, quiet_log, rows  # noqa: F401 - a fixture

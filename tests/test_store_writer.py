@@ -14,7 +14,8 @@ from uuid_utils.compat import uuid7
 from gateway.mail.forum import Forum
 from gateway.store import roster
 from gateway.store.engine import Store
-from gateway.store.keep import MAIL, Incoming, keep
+from gateway.store.incoming import Incoming
+from gateway.store.keep import MAIL, keep
 from gateway.store.writer import Writer
 from tests.test_store import NOON, incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
 

@@ -18,7 +18,8 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import ACCEPTED
 from gateway.store.archive import CLAIM, GHOST, POST
 from gateway.store.engine import Store
-from gateway.store.keep import Incoming, keep, node_of
+from gateway.store.incoming import Incoming, node_of
+from gateway.store.keep import keep
 from gateway.store.moves import BadMove, move, undo
 from gateway.thread.forest import Forest, claims_of, forest
 

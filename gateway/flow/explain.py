@@ -11,7 +11,7 @@ from gateway.mail.forum import Forum
 from gateway.store import shelf
 from gateway.store.archive import TableArchive
 from gateway.store.engine import Store
-from gateway.store.keep import node_of
+from gateway.store.incoming import node_of
 from gateway.thread.forest import FOLLOWED, Node, Rule
 
 

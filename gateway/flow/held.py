@@ -15,7 +15,8 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
 from gateway.store import shelf
 from gateway.store.engine import Store
-from gateway.store.keep import MARKER, Incoming, decide_anew, marker_digits, set_verdict
+from gateway.store.incoming import MARKER, Incoming, marker_digits
+from gateway.store.keep import decide_anew, set_verdict
 
 
 @dataclass(frozen=True, slots=True)

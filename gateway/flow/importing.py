@@ -32,7 +32,7 @@ from gateway.parse.message import is_ordinary, parse_message
 from gateway.store import changes, imports
 from gateway.store.engine import Store
 from gateway.store.imports import Import
-from gateway.store.keep import Incoming, Past
+from gateway.store.incoming import Incoming, Past
 from gateway.store.remote import Flat, flat, from_flat
 from gateway.store.writer import keep_each
 

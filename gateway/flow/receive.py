@@ -27,7 +27,7 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import Decision, Reason, Verdict
 from gateway.parse.message import is_ordinary, parse_message
 from gateway.store.engine import Store
-from gateway.store.keep import Incoming
+from gateway.store.incoming import Incoming
 from gateway.store.roster import list_forums
 from gateway.store.writer import Unit
 

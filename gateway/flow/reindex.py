@@ -6,12 +6,13 @@ forest comes from its definition (`thread.forest`), not from increments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from gateway.flow.reading import Reader
+from gateway.mail.answer import Answer
 from gateway.mail.envelope import Raw
 from gateway.mail.forum import Forum
 from gateway.mail.message import Message
@@ -20,7 +21,8 @@ from gateway.parse.message import is_ordinary, parse_message
 from gateway.store import derived, shelf
 from gateway.store.archive import moves_of
 from gateway.store.engine import Store
-from gateway.store.keep import attachments_to_json, marker_digits, node_of, spans_to_json
+from gateway.store.incoming import Part, attachments_to_json, marker_digits, node_of, parts_of, spans_to_json
+from gateway.store.pieces import answers_of
 from gateway.thread.forest import Forest, Node, Rule, claims_of, forest, rule_of
 
 PAGE = 200
@@ -30,21 +32,23 @@ def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Ca
     """Makes the derived columns of `forum` anew; returns the number of rows that were wrong."""
     with store.write() as db:
         changed = derived.repair_verdicts(db, forum.id)
-    wanted: dict[UUID, dict[str, Any]] = {}
-    seniority: dict[UUID, tuple[datetime, bytes]] = {}
-    nodes_of: dict[UUID, Node] = {}
-    for mail, message in _accepted(store, forum, progress):
-        nodes_of[mail.id] = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
-        wanted[mail.id] = _row(nodes_of[mail.id], message)
-        seniority[mail.id] = (mail.received_at, message.content_hash)
+    wanted: dict[derived.Key, dict[str, Any]] = {}
+    seniority: dict[derived.Key, tuple[datetime, bytes]] = {}
+    nodes_of: dict[derived.Key, Node] = {}
+    for mail, message, answers in _accepted(store, forum, progress):
+        for part in _parts(forum, mail, message, answers):
+            key = (mail.id, part.piece)
+            nodes_of[key] = part.node
+            wanted[key] = _row(part, message)
+            seniority[key] = (mail.received_at, message.content_hash)
     firsts = _firsts(wanted, seniority)
-    nodes = [nodes_of[mail_id] for mail_id in firsts.values()]
+    nodes = [nodes_of[key] for key in firsts.values()]
     with store.read() as db:
         moves = moves_of(db, forum.id)
     woven = forest(nodes, moves)
-    for mail_id, row in wanted.items():
-        row["is_imposter"] = firsts[row["msgid"]] != mail_id
-        row.update(_place(nodes_of[mail_id], woven, moves, is_imposter=row["is_imposter"]))
+    for key, row in wanted.items():
+        row["is_imposter"] = firsts[row["msgid"]] != key
+        row.update(_place(nodes_of[key], woven, moves, is_imposter=row["is_imposter"]))
     claims = {claim for node in nodes for claim in claims_of(node, firsts)}
     with store.write() as db:
         changed += derived.repair_posts(db, forum.id, wanted, new_id)
@@ -54,7 +58,18 @@ def reindex(store: Store, forum: Forum, new_id: Callable[[], UUID], progress: Ca
     return changed
 
 
-def _accepted(store: Store, forum: Forum, progress: Callable[[int], None]) -> Iterator[tuple[shelf.Mail, Message]]:
+def _parts(forum: Forum, mail: shelf.Mail, message: Message, answers: tuple[Answer, ...]) -> Iterable[Part]:
+    spans = spans_to_json(message.spans)
+    if answers:
+        return parts_of(message, mail.received_at, forum.domain, answers, spans)
+    node = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
+    digits = marker_digits(message.msgid, message.content_hash, 0)
+    return [Part(0, node, message.subject, digits, spans, attachments_to_json(message.attachments))]
+
+
+def _accepted(
+    store: Store, forum: Forum, progress: Callable[[int], None]
+) -> Iterator[tuple[shelf.Mail, Message, tuple[Answer, ...]]]:
     reader = Reader()
     try:
         with store.read() as db:
@@ -63,8 +78,10 @@ def _accepted(store: Store, forum: Forum, progress: Callable[[int], None]) -> It
             page = mails[start : start + PAGE]
             with store.read() as db:
                 raws = [Raw.of(shelf.raw_of(db, forum.id, mail.id)) for mail in page]
+                answers = answers_of(db, forum.id, [mail.id for mail in page])
             for mail, raw in zip(page, raws, strict=True):
-                yield mail, parse_message(raw.read()) if is_ordinary(raw) else reader.read(raw)
+                message = parse_message(raw.read()) if is_ordinary(raw) else reader.read(raw)
+                yield mail, message, answers.get(mail.id, ())
             progress(start + len(page))
     finally:
         reader.close()
@@ -78,27 +95,29 @@ def _place(node: Node, woven: Forest, moves: Mapping[str, str | None], *, is_imp
     return {"parent": parent, "rule": rule, "base": node.base, "is_reply": node.is_reply}
 
 
-def _row(node: Node, message: Message) -> dict[str, Any]:
+def _row(part: Part, message: Message) -> dict[str, Any]:
     return {
-        "msgid": message.msgid,
-        "marker": marker_digits(message.msgid, message.content_hash, 0),
-        "date": node.date,
+        "msgid": part.node.msgid,
+        "marker": part.digits,
+        "date": part.node.date,
         "author_name": message.author_name,
         "author_key": message.author_address.key if message.author_address else "",
-        "subject": message.subject,
-        "spans": spans_to_json(message.spans),
-        "attachments": attachments_to_json(message.attachments),
+        "subject": part.subject,
+        "spans": part.spans,
+        "attachments": part.attachments,
         "icon": message.icon,
     }
 
 
-def _firsts(wanted: dict[UUID, dict[str, Any]], seniority: dict[UUID, tuple[datetime, bytes]]) -> dict[str, UUID]:
+def _firsts(
+    wanted: dict[derived.Key, dict[str, Any]], seniority: dict[derived.Key, tuple[datetime, bytes]]
+) -> dict[str, derived.Key]:
     """Of the mails with one msgid the first, whose headers count; the others are imposters (rule 6)."""
-    firsts: dict[str, UUID] = {}
-    for mail_id, row in wanted.items():
+    firsts: dict[str, derived.Key] = {}
+    for key, row in wanted.items():
         other = firsts.get(row["msgid"])
-        if other is None or seniority[mail_id] < seniority[other]:
-            firsts[row["msgid"]] = mail_id
+        if other is None or seniority[key] < seniority[other]:
+            firsts[row["msgid"]] = key
     return firsts
 
 

@@ -15,7 +15,7 @@ from gateway.mail.forum import Forum
 from gateway.mail.piece import Move
 from gateway.store import moves, shelf
 from gateway.store.engine import Store
-from gateway.store.keep import node_of
+from gateway.store.incoming import node_of
 from gateway.store.moves import BadMove
 from gateway.thread.forest import Node
 

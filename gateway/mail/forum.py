@@ -120,7 +120,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A reader and author. `badge` is what the owners gave or the rules of badges made last.
+    """A reader and author. `badge` is what the owners gave, which is shown before what was `earned` by the rules of badges.
 
     `others` are further verified addresses. `receipts` is "on", "off" or "split": after each post, never, or after a mail that
     became several. `cases` is how a moderator gets cases: "each" at once, or "daily" in one letter.
@@ -150,6 +150,7 @@ class Member:
     receipts: str = "split"
     cases: str = "each"
     others: tuple[Address, ...] = ()
+    earned: str = ""
 
     @property
     def keys(self) -> frozenset[str]:

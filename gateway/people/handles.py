@@ -23,7 +23,7 @@ def byline(author_name: str, address_key: str, members: Mapping[str, Member]) ->
     """The byline of a post; `members` maps address keys to members of its forum. An "@" never gets out."""
     member = members.get(address_key)
     if member is not None:
-        return Byline(_without_address(member.handle), member.badge)
+        return Byline(_without_address(member.handle), member.badge or member.earned)
     return Byline(_without_address(author_name))
 
 

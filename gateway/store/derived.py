@@ -10,8 +10,12 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.store.archive import CLAIM, GHOST, POST
 from gateway.store.bulk import slices
-from gateway.store.keep import DECISION, MAIL, MARKER
+from gateway.store.incoming import MARKER
+from gateway.store.keep import DECISION, MAIL
 from gateway.thread.forest import Claim
+
+# Of a post: its mail, and which piece of it.
+Key = tuple[UUID, int]
 
 
 def repair_verdicts(db: Connection, forum_id: UUID) -> int:
@@ -28,24 +32,26 @@ def repair_verdicts(db: Connection, forum_id: UUID) -> int:
     return changed
 
 
-def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str, Any]], new_id: Callable[[], UUID]) -> int:
-    """`wanted`: mail id to the derived columns of its post, the marker in full length. Threads are left to `repair_threads`."""
+def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[Key, dict[str, Any]], new_id: Callable[[], UUID]) -> int:
+    """`wanted`: mail id and piece to the derived columns of the post, the marker in full length. Threads are left to
+    `repair_threads`."""
     changed = 0
-    stored: dict[UUID, Row[Any]] = {}
+    stored: dict[Key, Row[Any]] = {}
     for row in db.execute(select(POST).where(POST.c.forum_id == forum_id).order_by(POST.c.id)).all():
-        if row.mail_id in wanted and row.mail_id not in stored:
-            stored[row.mail_id] = row
+        key = (row.mail_id, row.piece)
+        if key in wanted and key not in stored:
+            stored[key] = row
         else:
             db.execute(delete(POST).where(POST.c.forum_id == forum_id, POST.c.id == row.id))
             changed += 1
     taken = _free_markers(db, forum_id, wanted, stored)
-    for mail_id, values in wanted.items():
-        have = stored.get(mail_id)
+    for key, values in wanted.items():
+        have = stored.get(key)
         marker = have.marker if have is not None and _is_marker(have.marker, values["marker"]) else _free(values["marker"], taken)
         taken.add(marker)
         values = {**values, "marker": marker}
         if have is None:
-            facts = {"forum_id": forum_id, "id": new_id(), "mail_id": mail_id, "piece": 0}
+            facts = {"forum_id": forum_id, "id": new_id(), "mail_id": key[0], "piece": key[1]}
             unpublished = {"number": None, "publish_at": None, "published_at": None, "hidden_by": None, "tag": b""}
             db.execute(insert(POST).values(**facts, **values, **unpublished, thread_id=new_id()))
             changed += 1
@@ -60,12 +66,12 @@ def _is_marker(marker: str, digits: str) -> bool:
 
 
 def _free_markers(
-    db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str, Any]], stored: Mapping[UUID, Row[Any]]
+    db: Connection, forum_id: UUID, wanted: Mapping[Key, dict[str, Any]], stored: Mapping[Key, Row[Any]]
 ) -> set[str]:
     """The markers that stand where they should; the others are put out of the way, since each may be another post's."""
     right = set()
-    for mail_id, row in stored.items():
-        if _is_marker(row.marker, wanted[mail_id]["marker"]):
+    for key, row in stored.items():
+        if _is_marker(row.marker, wanted[key]["marker"]):
             right.add(row.marker)
         else:
             db.execute(update(POST).where(POST.c.forum_id == forum_id, POST.c.id == row.id).values(marker=row.id.hex))

@@ -6,109 +6,31 @@ content) is not stored twice; one with a known msgid and other content is an imp
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import zstandard
 from sqlalchemy import Connection, insert, select, update
 
 from gateway.journal import VERB_OF, Verb
-from gateway.mail.address import Address
-from gateway.mail.envelope import Envelope, Raw
-from gateway.mail.forum import Forum
-from gateway.mail.message import Attachment, Message, Span
-from gateway.mail.piece import Resolution
-from gateway.mail.verdict import Decision, Reason, Verdict
+from gateway.mail.verdict import Reason, Verdict
 from gateway.store.archive import POST, TableArchive, place_of
 from gateway.store.bulk import Bulk, Lookup, table_of
+from gateway.store.incoming import MARKER, Incoming, Part, compressor, spans_to_json
+from gateway.store.people_tables import PieceRow
 from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
-from gateway.thread.forest import FOLLOWED, Node, Rule, effective_date
+from gateway.thread.forest import FOLLOWED, Node, Rule
 from gateway.thread.place import place, rehead
-from gateway.thread.titles import subject_key
 
 MAIL, RAW, JOURNAL, FORUM = table_of(MailRow), table_of(RawRow), table_of(JournalRow), table_of(ForumRow)
 DECISION = table_of(DecisionRow)
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
+PIECE = table_of(PieceRow)
 _INSERT_MAIL, _INSERT_RAW, _INSERT_JOURNAL, _INSERT_POST = Bulk(MAIL), Bulk(RAW), Bulk(JOURNAL), Bulk(POST)
+_INSERT_PIECE = Bulk(PIECE)
 _KNOWN = Lookup((MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict), MAIL.c.msgid)
 _MARKERS = Lookup((POST.c.marker,), POST.c.marker)
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-MARKER = 8
-_threads = threading.local()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """What an import knows of a mail besides: it stays hidden until that import ends; when its post was published, if it was."""
-
-    hidden_by: UUID
-    number: int | None
-    published_at: datetime | None
-    resolutions: tuple[Resolution, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """One mail for one recipient, read and judged.
-
-    What can be made of it without the database is made here, since whoever keeps it has the database to himself: the
-    compressed pieces (None for a spooled mail, which is never in memory as a whole), the JSON columns, the marker's digits.
-    `proof` is how its author was known; no digest tells of the post before `publish_at`; `tag` stands for who wrote anonymously.
-    """
-
-    forum: Forum
-    recipient: Address
-    envelope: Envelope
-    message: Message
-    raw: Raw
-    decision: Decision
-    pieces: tuple[bytes, ...] | None
-    spans: str
-    attachments: str
-    digits: str
-    past: Past | None = None
-    proof: str = ""
-    publish_at: datetime | None = None
-    tag: bytes = b""
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        forum: Forum,
-        recipient: Address,
-        envelope: Envelope,
-        message: Message,
-        raw: Raw,
-        decision: Decision,
-        proof: str = "",
-        publish_at: datetime | None = None,
-        tag: bytes = b"",
-    ) -> Incoming:
-        """Makes the rest from what was read."""
-        compress = _compressor()
-        return cls(
-            forum=forum,
-            recipient=recipient,
-            envelope=envelope,
-            message=message,
-            raw=raw,
-            decision=decision,
-            pieces=tuple(map(compress, raw.chunks())) if raw.data is not None else None,
-            spans=spans_to_json(message.spans),
-            attachments=attachments_to_json(message.attachments),
-            digits=marker_digits(message.msgid, message.content_hash, 0),
-            proof=proof,
-            publish_at=publish_at,
-            tag=tag,
-        )
 
 
 @dataclass(slots=True)
@@ -123,35 +45,6 @@ class _Known:
     @property
     def seniority(self) -> tuple[datetime, bytes]:
         return (self.received_at, self.content_hash)
-
-
-def marker_digits(msgid: str, content_hash: bytes, piece: int) -> str:
-    """The 20 Crockford base32 digits that a post's marker is cut from (design 5.12): more than any two will ever share."""
-    digest = hashlib.sha256(b"\0".join((msgid.encode(), content_hash, str(piece).encode()))).digest()
-    number = int.from_bytes(digest[:13], "big") >> 4
-    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(90, -1, -10)])
-
-
-def _compressor() -> Callable[[bytes], bytes]:
-    """One for each thread: to make one costs as much as half a mail, and level 3 as much again for 1 % less."""
-    if not hasattr(_threads, "compress"):
-        _threads.compress = zstandard.ZstdCompressor(level=1).compress
-    return _threads.compress  # type: ignore[no-any-return]
-
-
-def node_of(message: Message, received_at: datetime, *, follows_subjects: bool = True) -> Node:
-    """What threading needs to know of a mail; nothing of its subject, where the forum does not follow these."""
-    base, is_reply = ("", False) if message.ancestors or not follows_subjects else subject_key(message.subject)
-    return Node(message.msgid, message.ancestors, effective_date(message.date, received_at), base, is_reply)
-
-
-def spans_to_json(spans: Iterable[Span]) -> str:
-    return _encode([(span.kind, span.text, span.depth) for span in spans])
-
-
-def attachments_to_json(attachments: Sequence[Attachment]) -> str:
-    fields = Attachment.__slots__
-    return _encode([{name: getattr(item, name) for name in fields} for item in attachments]) if attachments else "[]"
 
 
 def keep(connection: Connection, batch: Sequence[Incoming], new_id: Callable[[], UUID]) -> list[bool]:
@@ -255,7 +148,7 @@ class _Batch:
             if item.pieces is not None:
                 small += [{**key, "seq": seq, "data": piece} for seq, piece in enumerate(item.pieces)]
             else:
-                compress = _compressor()
+                compress = compressor()
                 for seq, piece in enumerate(item.raw.chunks()):
                     _INSERT_RAW.insert(self._db, [{**key, "seq": seq, "data": compress(piece)}])
             self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason)
@@ -291,26 +184,26 @@ class _Batch:
         if not items:
             return
         archive = self._archive
-        archive.fetch({item.message.msgid for item, _ in items} | {m for item, _ in items for m in item.message.ancestors[:1]})
+        parts = [(item, mail_id, part) for item, mail_id in items for part in item.parts]
+        nodes = [part.node for _, _, part in parts]
+        archive.fetch({node.msgid for node in nodes} | {msgid for node in nodes for msgid in node.ancestors[:1]})
         unknown = {
             msgid
-            for item, _ in items
-            if item.message.ancestors
-            for msgid in item.message.ancestors[1:]
-            if (first := archive.find(item.message.ancestors[0])) is None or first.is_ghost
+            for node in nodes
+            if node.ancestors
+            for msgid in node.ancestors[1:]
+            if (first := archive.find(node.ancestors[0])) is None or first.is_ghost
         }
         archive.fetch(unknown)
-        archive.fetch_moves(item.message.msgid for item, _ in items)
-        self._find_markers(items)
-        nodes = [
-            node_of(item.message, item.envelope.received_at, follows_subjects=item.forum.follows_subjects) for item, _ in items
-        ]
+        archive.fetch_moves(node.msgid for node in nodes)
+        self._find_markers([part.digits for _, _, part in parts])
         subjects = [node for node in nodes if node.base]
         if subjects:
             dates = [node.date for node in subjects]
             archive.fetch_subjects([node.base for node in subjects], min(dates) - FOLLOWED, max(dates) + FOLLOWED)
-        for (item, mail_id), node in zip(items, nodes, strict=True):
-            self._place_one(item, mail_id, node)
+        for item, mail_id, part in parts:
+            self._place_one(item, mail_id, part)
+        self._keep_answers(items)
         archive.flush()
         if self._imposters:
             for row in self._imposters:
@@ -323,17 +216,17 @@ class _Batch:
         if archive.merged:
             self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
 
-    def _place_one(self, item: Incoming, mail_id: UUID, node: Node) -> None:
-        message = item.message
-        row = self._post_row(item, mail_id, node.date)
-        known = self._archive.find(message.msgid)
+    def _place_one(self, item: Incoming, mail_id: UUID, part: Part) -> None:
+        node = part.node
+        row = self._post_row(item, mail_id, part)
+        known = self._archive.find(node.msgid)
         if known is None or known.is_ghost:
-            self._archive.stage(message.msgid, row)
+            self._archive.stage(node.msgid, row)
             place(node, self._archive, self._new_id)
             return
-        mine = (item.envelope.received_at, message.content_hash)
-        others = [k for k in self._known[message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
-        row.update(is_imposter=True, parent=message.msgid, rule=Rule.IMPOSTER, base="", is_reply=False)
+        mine = (item.envelope.received_at, item.message.content_hash)
+        others = [k for k in self._known[item.message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
+        row.update(is_imposter=True, parent=node.msgid, rule=Rule.IMPOSTER, base="", is_reply=False)
         if all(mine < other.seniority for other in others):
             self._depose(node)
             rehead(node, self._archive, self._new_id)
@@ -350,27 +243,43 @@ class _Batch:
             if row["msgid"] == node.msgid:
                 row.update(fallen)
 
-    def _post_row(self, item: Incoming, mail_id: UUID, date: datetime) -> dict[str, Any]:
+    def _keep_answers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
+        rows = [
+            {
+                "forum_id": self._forum,
+                "mail_id": mail_id,
+                "piece": piece,
+                "answers": one.answers,
+                "title": one.title,
+                "evidence": one.evidence,
+                "spans": "" if one.spans is None else spans_to_json(one.spans),
+            }
+            for item, mail_id in items
+            for piece, one in enumerate(item.answers)
+        ]
+        _INSERT_PIECE.insert(self._db, rows)
+
+    def _post_row(self, item: Incoming, mail_id: UUID, part: Part) -> dict[str, Any]:
         message = item.message
         return {
             "forum_id": self._forum,
             "id": self._new_id(),
             "mail_id": mail_id,
-            "piece": 0,
-            "msgid": message.msgid,
-            "marker": self._marker(item.digits),
+            "piece": part.piece,
+            "msgid": part.node.msgid,
+            "marker": self._marker(part.digits),
             "is_imposter": False,
             "parent": None,
             "rule": "",
             "base": "",
             "is_reply": False,
             "thread_id": None,
-            "date": date,
+            "date": part.node.date,
             "author_name": message.author_name,
             "author_key": message.author_address.key if message.author_address else "",
-            "subject": message.subject,
-            "spans": item.spans,
-            "attachments": item.attachments,
+            "subject": part.subject,
+            "spans": part.spans,
+            "attachments": part.attachments,
             "icon": message.icon,
             "tag": item.tag,
             "number": item.past.number if item.past else None,
@@ -379,8 +288,8 @@ class _Batch:
             "hidden_by": item.past.hidden_by if item.past else None,
         }
 
-    def _find_markers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
-        wanted = {item.digits[:MARKER] for item, _ in items}
+    def _find_markers(self, digits: Sequence[str]) -> None:
+        wanted = {one[:MARKER] for one in digits}
         self._markers.update(marker for (marker,) in _MARKERS.find(self._db, self._forum, wanted))
 
     def _marker(self, digits: str) -> str:

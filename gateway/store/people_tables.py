@@ -151,3 +151,30 @@ class IconRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     text: str
     png: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class BadgeRow(SQLModel, table=True):
+    """Derived: the badge that a member earned by the rules of badges. What owners gave stands with the member."""
+
+    __tablename__ = "badge"
+
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    member_id: UUID = Field(primary_key=True, sa_type=Id)
+    name: str
+
+
+class PieceRow(SQLModel, table=True):
+    """Fact: what one piece of a mail answers, where that does not stand in the mail's header: a token of ours, or what the mail
+    quotes, said so. `spans` is what of the body belongs to it, as JSON; "" for all of it. `answers` is the msgid of a post, None
+    for the start of a thread.
+    """
+
+    __tablename__ = "piece"
+
+    forum_id: UUID = Field(primary_key=True, sa_type=Id)
+    mail_id: UUID = Field(primary_key=True, sa_type=Id)
+    piece: int = Field(primary_key=True)
+    answers: str | None
+    title: str
+    evidence: str
+    spans: str = Field(sa_column=Column(Text, nullable=False))

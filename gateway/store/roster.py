@@ -16,10 +16,10 @@ from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.forum import Forum, Member, Policy, Posting, Rhythm, Role, Standing, Who
 from gateway.store.bulk import IN_MAX, slices, table_of
 from gateway.store.engine import Store
-from gateway.store.people_tables import AddressRow
+from gateway.store.people_tables import AddressRow, BadgeRow
 from gateway.store.tables import ForumRow, MemberRow
 
-FORUM, MEMBER, ADDRESS = table_of(ForumRow), table_of(MemberRow), table_of(AddressRow)
+FORUM, MEMBER, ADDRESS, BADGE = table_of(ForumRow), table_of(MemberRow), table_of(AddressRow), table_of(BadgeRow)
 
 
 class AlreadyThere(Exception):
@@ -174,14 +174,17 @@ def _members(connection: Connection, forum_id: UUID, rows: Iterable[Row[Any]]) -
         address = parse_address(text)
         if address is not None:
             others.setdefault(member_id, []).append(address)
-    return [_member(row, others.get(row.id, ())) for row in found]
+    earned = select(BADGE.c.member_id, BADGE.c.name).where(BADGE.c.forum_id == forum_id)
+    rows = connection.execute(earned.where(BADGE.c.member_id.in_(ids)) if len(ids) < IN_MAX else earned)
+    badges = {row.member_id: row.name for row in rows}
+    return [_member(row, others.get(row.id, ()), badges.get(row.id, "")) for row in found]
 
 
 def _one_member(connection: Connection, forum_id: UUID, row: Row[Any] | None) -> Member | None:
     return _members(connection, forum_id, [row])[0] if row is not None else None
 
 
-def _member(row: Row[Any], others: Iterable[Address]) -> Member:
+def _member(row: Row[Any], others: Iterable[Address], earned: str) -> Member:
     address = parse_address(row.address) or Address("unknown", "invalid")
     return Member(
         id=row.id,
@@ -189,6 +192,7 @@ def _member(row: Row[Any], others: Iterable[Address]) -> Member:
         address=address,
         handle=row.handle,
         badge=row.badge,
+        earned=earned,
         zone=ZoneInfo(row.zone),
         hour=row.hour,
         form=row.form,

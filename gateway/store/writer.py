@@ -19,7 +19,8 @@ from uuid import UUID
 
 from gateway.journal import log
 from gateway.store.engine import Store
-from gateway.store.keep import Incoming, keep
+from gateway.store.incoming import Incoming
+from gateway.store.keep import keep
 
 BYTES_MAX = 32 << 20
 UNITS_MAX = 256

@@ -23,7 +23,8 @@ from gateway.mail.verdict import ACCEPTED
 from gateway.people.handles import Byline
 from gateway.render.digest import render_issue
 from gateway.store.engine import Store
-from gateway.store.keep import Incoming, keep
+from gateway.store.incoming import Incoming
+from gateway.store.keep import keep
 from gateway.store.roster import add_forum
 from gateway.thread.weave import Row, weave
 

@@ -17,7 +17,8 @@ from sqlalchemy import select
 from gateway.mail.verdict import Reason
 from gateway.parse.message import parse_message
 from gateway.store.engine import Store
-from gateway.store.keep import MAIL, node_of
+from gateway.store.incoming import node_of
+from gateway.store.keep import MAIL
 from gateway.store.roster import list_forums
 from gateway.thread.forest import forest
 from tests.bench.servers import Serving, gateway

@@ -39,6 +39,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_allowance_kind_at"), ["kind", "at"], unique=False)
 
     op.create_table(
+        "badge",
+        sa.Column("forum_id", Id(), nullable=False),
+        sa.Column("member_id", Id(), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("forum_id", "member_id", name=op.f("pk_badge")),
+    )
+    op.create_table(
         "docket",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -119,6 +126,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pending_forum_id_mail_id"), ["forum_id", "mail_id"], unique=False)
 
     op.create_table(
+        "piece",
+        sa.Column("forum_id", Id(), nullable=False),
+        sa.Column("mail_id", Id(), nullable=False),
+        sa.Column("piece", sa.Integer(), nullable=False),
+        sa.Column("answers", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("title", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("evidence", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("spans", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("forum_id", "mail_id", "piece", name=op.f("pk_piece")),
+    )
+    op.create_table(
         "report",
         sa.Column("forum_id", Id(), nullable=False),
         sa.Column("id", Id(), nullable=False),
@@ -153,6 +171,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_report_forum_id_marker"))
 
     op.drop_table("report")
+    op.drop_table("piece")
     with op.batch_alter_table("pending", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pending_forum_id_mail_id"))
         batch_op.drop_index(batch_op.f("ix_pending_forum_id_address_key"))
@@ -173,6 +192,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_docket_forum_id_address_key_at"))
 
     op.drop_table("docket")
+    op.drop_table("badge")
     with op.batch_alter_table("allowance", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_allowance_kind_at"))
         batch_op.drop_index(batch_op.f("ix_allowance_at"))

@@ -1,0 +1,28 @@
+"""What one piece of a mail answers, where the mail's own header does not say so (design 8.4)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from gateway.mail.message import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`answers` is the msgid of a post, None for the start of a thread. `evidence` is a word on what told so.
+
+    `spans` None: all of the mail's text. `title` "": the mail's Subject.
+    """
+
+    answers: str | None
+    evidence: str
+    title: str = ""
+    spans: tuple[Span, ...] | None = None
+
+
+def piece_msgid(msgid: str, piece: int, domain: str) -> str:
+    """The msgid of a piece: the mail's own for the first, for the others one of ours that follows from it."""
+    if piece == 0:
+        return msgid
+    return f"piece.{piece}.{hashlib.sha256(msgid.encode()).hexdigest()[:24]}@{domain}"
