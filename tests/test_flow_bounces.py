@@ -76,7 +76,7 @@ def give_back(store: Store, to: Address, name: str = "bounce-failed.eml", at: da
 
 
 def receive(store: Store, to: Address, raw: bytes, at: datetime = NEXT_NOON, sender: str = "") -> str:
-    receiver = Receiver(store, Writer(store, uuid7), Reader())
+    receiver = Receiver(store, Writer(store, uuid7), Reader(), bytes(32))
     destination = receiver.route(to)
     assert destination is not None
     local, _, domain = sender.partition("@")

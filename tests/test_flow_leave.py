@@ -188,7 +188,7 @@ def mailed(town: Store) -> Mailed:
     """Mails to the local parts, then does what the tick does; the letter that goes out for it, or ""."""
 
     def run(data: bytes, *locals_: str, reverse_path: str = "anybody@elsewhere.example", now: datetime = NEXT_NOON) -> str:
-        receiver = Receiver(town, Writer(town, uuid7), Reader())
+        receiver = Receiver(town, Writer(town, uuid7), Reader(), bytes(32))
         to = tuple(one for local in locals_ if (one := receiver.route(Address(local, "example.org"))))
         assert len(to) == len(locals_)
         path = parse_address(reverse_path) if reverse_path else None

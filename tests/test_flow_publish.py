@@ -97,7 +97,7 @@ def town(store: Store, seed: Seed) -> Forum:
     """The seed page, received in no order, some of it twice; three readers and those with badges."""
     roster.add_forum(store, FORUM)
     roster.add_members(store, [*seed_members(seed, FORUM, uuid7), LONDON, YORK, TOKYO])
-    receiver = Receiver(store, Writer(store, uuid7), Reader())
+    receiver = Receiver(store, Writer(store, uuid7), Reader(), bytes(32))
     mails = [mail.as_bytes(policy=SMTP) for mail in seed_mails(seed, str(FORUM.address), DAY + timedelta(hours=8))]
     batch = [*mails, *mails[::7]]
     Random(5).shuffle(batch)

@@ -13,6 +13,7 @@ from gateway.mail.forum import Destination, Purpose
 from gateway.mail.message import Automation, Message
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
 from gateway.people.sender import NOBODY, Sender
+from gateway.people.votes import vote_in
 
 HOPS_MAX = 50
 HEADER_MAX = 256 * 1024
@@ -117,6 +118,16 @@ def bulk(case: Case) -> Decision | None:
     return Decision(Verdict.HOLD, Reason.BULK) if is_bulk else None
 
 
+def vote(case: Case) -> Decision | None:
+    """A known member's answer that is nothing but a vote; what others write so is a comment."""
+    is_answer = case.destination.purpose is Purpose.ENTRY or bool(case.message.ancestors)
+    if case.destination.purpose not in (Purpose.POST, Purpose.ENTRY) or not is_answer:
+        return None
+    if case.sender.member is None or not case.sender.is_proved or not vote_in(case.message.spans):
+        return None
+    return Decision(Verdict.HOLD, Reason.VOTE)
+
+
 LIVE: tuple[Rule, ...] = (
     hops,
     header_size,
@@ -130,6 +141,7 @@ LIVE: tuple[Rule, ...] = (
     maybe_automatic,
     bulk,
     for_desk,
+    vote,
 )
 IMPORT: tuple[Rule, ...] = (unreadable,)
 

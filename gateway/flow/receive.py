@@ -17,6 +17,7 @@ from typing import Protocol
 
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
+from gateway.flow.entries import Entries
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
 from gateway.journal import VERB_OF, log
@@ -49,10 +50,13 @@ _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw", "senders")
+    __slots__ = ("answer", "decisions", "destinations", "entries", "envelope", "message", "order", "raw", "senders")
 
-    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders) -> None:
+    def __init__(
+        self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders, entries: Entries
+    ) -> None:
         self.senders = senders
+        self.entries = entries
         self.envelope = envelope
         self.raw = raw
         self.destinations = destinations
@@ -81,6 +85,9 @@ class _Job:
                 raw=self.raw,
                 decision=decisions[index],
                 proof=senders[index].proof,
+                answers=self.entries.answers_of(self.destinations[index], self.envelope.received_at)
+                if self.destinations[index].purpose is Purpose.ENTRY
+                else (),
             )
             for index in self.order
         ]
@@ -107,11 +114,12 @@ def _apart(message: Message, destination: Destination) -> Message:
 class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
-    def __init__(self, store: Store, writer: Writer, reader: Reader) -> None:
+    def __init__(self, store: Store, writer: Writer, reader: Reader, key: bytes) -> None:
         self._store = store
         self._writer = writer
         self._reader = reader
         self._senders = Senders(store)
+        self._entries = Entries(store, key)
         self._forums: dict[str, Forum] = {}
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()
         self._reading = threading.Thread(target=self._read_odd, name="reading", daemon=True)
@@ -128,7 +136,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders)
+        job = _Job(envelope, raw, destinations, self._senders, self._entries)
         if is_ordinary(raw):
             self._writer.submit(job)
         else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from gateway.mail.forum import Forum
 from gateway.render.blocks import one_line
 from gateway.render.templates import text_environment
@@ -11,11 +13,26 @@ from gateway.render.wrap import clip
 NAME_MAX = 40
 
 
+class Uncounted(StrEnum):
+    """Why a vote does not count."""
+
+    NO_RIGHT = "no right"
+    NOT_THERE = "not there"
+    OWN = "own"
+
+
 def probe_notice(forum: Forum, status: str, language: str) -> str:
     """To a member whose mail comes back: does any arrive? `status` is an enhanced status code or ""."""
     words = wording(language)
     template = text_environment().get_template("probe.txt.j2")
     return template.render(_=words.word, name=_name(forum), status=status)
+
+
+def vote_notice(forum: Forum, why: Uncounted, language: str) -> str:
+    """To a member whose vote does not count."""
+    words = wording(language)
+    template = text_environment().get_template("uncounted.txt.j2")
+    return template.render(_=words.word, name=_name(forum), why=why)
 
 
 def pause_notice(forum: Forum, handle: str, status: str) -> str:
