@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import encodebytes
+from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import escape
@@ -17,10 +17,6 @@ from markupsafe import escape
 from gateway.render.fields import Field
 
 LINE_MAX = 998
-QUOTED_MAX = 76
-_TO_QUOTE = re.compile(rb"[=\x00-\x09\x0b-\x1f\x7f-\xff]{1,24}")
-# Lines that are too long, that hold what is not printable ASCII, or that something on the way would change.
-_NEEDS_QUOTING = re.compile(rb"(?m)^(?:From |.{%d}|[ -<>-~]*[^ -<>-~\n]|.* $).*$" % (QUOTED_MAX + 1))
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
 NAMES = ("leave_at", "leave")
 _PLACE = re.compile(f"\x02({'|'.join(NAMES)})\x03")
@@ -115,7 +111,7 @@ def _merged(pieces: Iterable[bytes | _Slot]) -> Iterator[bytes | _Slot]:
 
 
 def _text(kind: str, text: str, *, is_html: bool) -> Body:
-    encoding = _encoding(_PLACE.sub("", text))
+    encoding = _encoding(text)
     charset = "us-ascii" if encoding == "7bit" else "utf-8"
     fields = [Field("Content-Type", (f"{kind};", f"charset={charset}")), Field("Content-Transfer-Encoding", (encoding,))]
     if encoding == "base64":
@@ -190,27 +186,5 @@ def has_long_line(data: bytes, most: int) -> bool:
 
 
 def _quote(data: bytes) -> bytes:
-    """RFC 2045 section 6.7, ten times as fast as binascii where most of the text needs nothing."""
-    return _NEEDS_QUOTING.sub(lambda match: _break(match[0]), data)
-
-
-def _break(line: bytes) -> bytes:
-    line = _TO_QUOTE.sub(lambda match: _hex(match[0]), line)
-    if line.startswith(b"From "):
-        line = b"=46" + line[1:]
-    if line.endswith(b" "):
-        line = line[:-1] + b"=20"
-    pieces: list[bytes] = []
-    start = 0
-    while len(line) - start > QUOTED_MAX:
-        cut = start + QUOTED_MAX - 1
-        mark = line.rfind(b"=", cut - 2, cut)
-        cut = mark if mark >= 0 else cut
-        pieces.append(line[start:cut])
-        start = cut
-    return b"=\n".join([*pieces, line[start:]])
-
-
-@lru_cache(maxsize=256)
-def _hex(run: bytes) -> bytes:
-    return b"=" + run.hex("=").upper().encode()
+    """RFC 2045 section 6.7; a line that would begin with "From " is broken after its first letter."""
+    return b2a_qp(b"\n" + data).replace(b"\nFrom ", b"\nF=\nrom ")[1:]
