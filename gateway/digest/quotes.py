@@ -47,14 +47,18 @@ class Quotable:
     spans: tuple[Span, ...]
 
     @cached_property
+    def _bares(self) -> list[str]:
+        return [_bare(span.text) for span in self.spans]
+
+    @cached_property
     def text(self) -> str:
         """Its own words without white space, so that a quote that was wrapped anew is found."""
-        return _bare("\n".join(span.text for span in self.spans if span.kind in _OURS))
+        return "".join(bare for span, bare in zip(self.spans, self._bares, strict=True) if span.kind in _OURS)
 
     @cached_property
     def everything(self) -> str:
         """The same with what it quotes."""
-        return self.text if all(span.kind in _OURS for span in self.spans) else _bare("\n".join(span.text for span in self.spans))
+        return "".join(self._bares)
 
     @cached_property
     def lines(self) -> frozenset[str]:
@@ -207,7 +211,8 @@ def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
 def _is_mostly_of(quoted: str, text: str) -> bool:
     """Whether most pieces of a long quote stand in `text`: programs change a sign here and there ("10th" to "10^th")."""
     pieces = range(0, min(len(quoted), PIECES_MAX * PIECE), PIECE)
-    if len(pieces) < PIECES_MIN:
+    # What is too short for so many pieces, the last of which may be a rest, needs no look.
+    if len(pieces) < PIECES_MIN or len(text) < PIECE * (MOST * len(pieces) - 1):
         return False
     missing = (at for at in pieces if quoted[at : at + PIECE] not in text)
     # One more than may be missing is enough to know.
