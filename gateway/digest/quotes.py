@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
 from gateway.mail.message import Span, SpanKind
@@ -46,14 +47,18 @@ class Quotable:
     spans: tuple[Span, ...]
 
     @cached_property
+    def _bares(self) -> list[str]:
+        return [_bare(span.text) for span in self.spans]
+
+    @cached_property
     def text(self) -> str:
         """Its own words without white space, so that a quote that was wrapped anew is found."""
-        return _bare("\n".join(span.text for span in self.spans if span.kind in _OURS))
+        return "".join(bare for span, bare in zip(self.spans, self._bares, strict=True) if span.kind in _OURS)
 
     @cached_property
     def everything(self) -> str:
         """The same with what it quotes."""
-        return _bare("\n".join(span.text for span in self.spans))
+        return "".join(self._bares)
 
     @cached_property
     def lines(self) -> frozenset[str]:
@@ -205,8 +210,13 @@ def _context(run: Sequence[Span], above: Sequence[Quotable]) -> Iterator[Span]:
 
 def _is_mostly_of(quoted: str, text: str) -> bool:
     """Whether most pieces of a long quote stand in `text`: programs change a sign here and there ("10th" to "10^th")."""
-    pieces = [quoted[at : at + PIECE] for at in range(0, min(len(quoted), PIECES_MAX * PIECE), PIECE)]
-    return len(pieces) >= PIECES_MIN and sum(piece in text for piece in pieces) >= MOST * len(pieces)
+    pieces = range(0, min(len(quoted), PIECES_MAX * PIECE), PIECE)
+    # What is too short for so many pieces, the last of which may be a rest, needs no look.
+    if len(pieces) < PIECES_MIN or len(text) < PIECE * (MOST * len(pieces) - 1):
+        return False
+    missing = (at for at in pieces if quoted[at : at + PIECE] not in text)
+    # One more than may be missing is enough to know.
+    return next(islice(missing, int(len(pieces) - MOST * len(pieces)), None), None) is None
 
 
 def _without_attributions(lines: list[str]) -> list[str]:
@@ -231,7 +241,9 @@ def _shortened(lines: list[str]) -> list[str]:
 def _without_repeated_end(text: str, parent: Quotable) -> str:
     """`text` without an end that repeats the parent and lacks the marks of a quote."""
     lines = text.split("\n")
-    if _bare(lines[-1]) not in parent.lines:
+    last = _bare(lines[-1])
+    # What is not in the text at all is no line of it: that is known without making them all.
+    if last not in parent.everything or last not in parent.lines:
         return text
     start, size = len(lines), 0
     while start > 0 and ((bare := _bare(lines[start - 1])) in parent.lines or not bare):
@@ -242,7 +254,10 @@ def _without_repeated_end(text: str, parent: Quotable) -> str:
 
 
 def _bare(text: str) -> str:
-    bare = "".join(text.split())
+    bare = text.replace(" ", "").replace("\n", "")
+    if not bare.isprintable():
+        # Other white space, if anything.
+        bare = "".join(bare.split())
     if not bare.isascii():
         # Four times as fast as str.translate.
         for fine, plain in _TYPOGRAPHY:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from os.path import commonprefix
 from typing import NamedTuple
 
 from gateway.mail.message import Span, SpanKind
@@ -24,10 +23,10 @@ _HIDDEN = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 # C0 and C1 without LF; line and paragraph separators; marks that turn the direction of other people's lines; halves of
 # a pair, which no encoding takes.
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
-_PARAGRAPH = re.compile(r"\n{2,}")
 _GAP = re.compile(r"(?:\[(?:\.{2,4}|…|snip)\]|<(?:\.{2,4}|…|snip)>|\.{2,4}|…|\(\.{2,4}\))[ \t]*\Z", re.IGNORECASE)
 _GAP_STARTS = frozenset("[<.…(")
 _ITEM = re.compile(r"(?:\d{1,3}[.)]|\(?[a-z]\)|[-*•]) {1,3}(?=\S)")
+_ENDS = (".", "!", "?", ":")
 _BULLETS = frozenset("-*•·")
 _EMPTY_ITEM = re.compile(r"\n {1,8}[-*•·]\Z")
 _KEEPS_LINES = frozenset(" -*+|>#=~•·\t0123456789[]<{}$%/\\@&;")
@@ -68,9 +67,7 @@ def is_code(lines: list[str]) -> bool:
 
 def clean(text: str) -> str:
     """`text` without control characters but LF; tabs become spaces."""
-    if text.isprintable() or text.replace("\n", "").isprintable():
-        return text
-    if not _UNPRINTABLE.search(text):
+    if text.isprintable() or not _UNPRINTABLE.search(text):
         return text
     return _UNPRINTABLE.sub("", text.expandtabs(8) if "\t" in text else text)
 
@@ -90,7 +87,7 @@ def _paragraphs(text: str) -> list[str]:
         return []
     if "\n\n" not in text:
         return [text]
-    parts = [part for part in _PARAGRAPH.split(text) if part and not part.isspace()]
+    parts = [part.strip("\n") for part in text.split("\n\n") if part and not part.isspace()]
     # Some programs put the sign of a list item into a line of its own, or leave an item empty.
     return [_EMPTY_ITEM.sub("", part) for part in parts if part.strip(" ") not in _BULLETS] or parts
 
@@ -102,7 +99,7 @@ def _parts(lines: list[str]) -> Iterator[list[str]]:
         if line[:1] in _GAP_STARTS and _GAP.match(line):
             yield from (part for part in (lines[start:place], [line]) if part)
             start = place + 1
-        elif _ends_paragraph(lines, start, place):
+        elif len(line) < PROSE_MIN and line.endswith(_ENDS) and _ends_paragraph(lines, start, place):
             yield lines[start : place + 1]
             start = place + 1
     if start < len(lines):
@@ -110,8 +107,8 @@ def _parts(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _ends_paragraph(lines: list[str], start: int, place: int) -> bool:
-    """Whether a sentence, of lines that a program broke, ends there, early in its line, and the next begins a new one."""
-    if not start < place < len(lines) - 1 or len(lines[place]) >= PROSE_MIN or not lines[place].endswith((".", "!", "?", ":")):
+    """Whether the sentence that ends there, early in its line, is of lines that a program broke, and the next starts a new one."""
+    if not start < place < len(lines) - 1:
         return False
     following = lines[place + 1]
     return following[:1].isupper() and len(following) >= PROSE_MIN and _is_prose(lines[start : place + 1])
@@ -124,7 +121,8 @@ def _is_prose(lines: list[str]) -> bool:
         # One item of a list, with its other lines under its first word or at the margin.
         size = item.end() if lines[1].startswith(" ") else 0
         lines = [lines[0][item.end() :], *(line[size:] if line[:size].isspace() else line for line in lines[1:])]
-    sizes = [len(line) for line in lines]
-    if max(sizes) > PROSE_MAX or len(commonprefix(lines)) >= (ALIKE if len(lines) > 2 else 2 * ALIKE):  # noqa: RUF071
+    sizes = list(map(len, lines))
+    if max(sizes) > PROSE_MAX or min(sizes[:-1]) < PROSE_MIN:
         return False
-    return min(sizes[:-1]) >= PROSE_MIN and _KEEPS_LINES.isdisjoint([line[:1] for line in lines])
+    alike = lines[0][: ALIKE if len(lines) > 2 else 2 * ALIKE]
+    return _KEEPS_LINES.isdisjoint([line[:1] for line in lines]) and not all(line.startswith(alike) for line in lines)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import encodebytes
+from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from markupsafe import escape
@@ -17,12 +17,9 @@ from markupsafe import escape
 from gateway.render.fields import Field
 
 LINE_MAX = 998
-QUOTED_MAX = 76
-_TO_QUOTE = re.compile(rb"[=\x00-\x09\x0b-\x1f\x7f-\xff]{1,24}")
-# Lines that are too long, that hold what is not printable ASCII, or that something on the way would change.
-_NEEDS_QUOTING = re.compile(rb"(?m)^(?:From |.{%d}|[ -<>-~]*[^ -<>-~\n]|.* $).*$" % (QUOTED_MAX + 1))
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
 NAMES = ("leave_at", "leave")
+_OPENS = b"\x02"
 _PLACE = re.compile(f"\x02({'|'.join(NAMES)})\x03")
 
 
@@ -63,14 +60,17 @@ class Body(NamedTuple):
 
 def text_body(text: str) -> Body:
     """Plain text."""
-    return _text("text/plain", text, is_html=False)
+    data = _as_bytes(text)
+    return _part("text/plain", data, _encoding(data, len(text)), is_html=False)
 
 
 def alternative_body(text: str, html: str, boundary: str) -> Body:
     """Text and HTML of the same. Raises BadBody for a boundary that is none, or occurs in it."""
     if not _BOUNDARY.match(boundary) or boundary in text or boundary in html:
         raise BadBody("the boundary is not one, or occurs in the text")
-    parts = (text_body(text), _text("text/html", _to_ascii(html), is_html=True))
+    page = _page(html)
+    encoding = "7bit" if page.isascii() and not has_long_line(page, LINE_MAX) else _encoding(page, len(html))
+    parts = (text_body(text), _part("text/html", page, encoding, is_html=True))
     return _multipart("multipart/alternative", parts, boundary)
 
 
@@ -114,27 +114,22 @@ def _merged(pieces: Iterable[bytes | _Slot]) -> Iterator[bytes | _Slot]:
         yield b"".join(run)
 
 
-def _text(kind: str, text: str, *, is_html: bool) -> Body:
-    encoding = _encoding(_PLACE.sub("", text))
+def _part(kind: str, data: bytes, encoding: str, *, is_html: bool) -> Body:
     charset = "us-ascii" if encoding == "7bit" else "utf-8"
     fields = [Field("Content-Type", (f"{kind};", f"charset={charset}")), Field("Content-Transfer-Encoding", (encoding,))]
-    if encoding == "base64":
+    place = data.find(_OPENS)
+    if encoding == "base64" and place >= 0:
         # Its lines are not those of the text.
-        whole = _Slot(text, encoding, is_html)
-        return Body(fields, (whole,) if _PLACE.search(text) else (_fill(whole, {}),))
+        return Body(fields, (_Slot(data.decode(), encoding, is_html),))
     pieces: list[bytes | _Slot] = []
     done = 0
-    for place in _PLACE.finditer(text):
-        start = text.rfind("\n", 0, place.start()) + 1
-        if start < done:
-            # The second one of its line.
-            continue
-        end = text.find("\n", place.end())
-        end = end if end >= 0 else len(text)
-        pieces += [_encode(text[done:start], encoding)] if start > done else []
-        pieces.append(_Slot(text[start:end], encoding, is_html))
+    while place >= 0:
+        start, end = data.rfind(b"\n", 0, place) + 1, data.index(b"\n", place)
+        pieces += [_encode(data[done:start], encoding)] if start > done else []
+        pieces.append(_Slot(data[start:end].decode(), encoding, is_html))
         done = end + 1
-    return Body(fields, (*pieces, _encode(text[done:], encoding)) if done < len(text) else tuple(pieces))
+        place = data.find(_OPENS, done)
+    return Body(fields, (*pieces, _encode(data[done:], encoding)) if done < len(data) else tuple(pieces))
 
 
 def _fill(slot: _Slot, values: Mapping[str, str]) -> bytes:
@@ -142,30 +137,28 @@ def _fill(slot: _Slot, values: Mapping[str, str]) -> bytes:
         text = values[match[1]]
         return str(escape(text)) if slot.is_html else text
 
-    return _encode(_PLACE.sub(value, slot.text), slot.encoding)
+    return _encode(_as_bytes(_PLACE.sub(value, slot.text)), slot.encoding)
 
 
-def _to_ascii(html: str) -> str:
+def _page(html: str) -> bytes:
     """Character references instead of UTF-8 where that is not longer than base64 would be: such a page needs no encoding."""
     # Blanks at line ends mean nothing in HTML, and a "From " there can be spelt otherwise: then it needs no encoding either.
     data = html.encode("ascii", "xmlcharrefreplace").replace(b"\nFrom ", b"\n&#70;rom ")
     while b" \n" in data:
         data = data.replace(b" \n", b"\n")
-    return data.decode("ascii") if len(data) * 4 < len(html) * 5 else html
+    return _mended(data) if len(data) * 4 < len(html) * 5 else _as_bytes(html)
 
 
-def _encoding(text: str) -> str:
-    """As it stands when it can be; quoted-printable while most of it stays readable; else base64."""
-    data = _as_bytes(text)
+def _encoding(data: bytes, size: int) -> str:
+    """As it stands when it can be; quoted-printable while most of its `size` characters stay readable; else base64."""
     is_plain = data.isascii() and b" \n" not in data and not has_long_line(data, LINE_MAX)
     # A mailbox file would put ">" before "From ", and break a signature.
     if is_plain and b"\nFrom " not in data and not data.startswith(b"From "):
         return "7bit"
-    return "base64" if len(text) * 6 < len(data) * 5 else "quoted-printable"
+    return "base64" if size * 6 < len(data) * 5 else "quoted-printable"
 
 
-def _encode(text: str, encoding: str) -> bytes:
-    data = _as_bytes(text)
+def _encode(data: bytes, encoding: str) -> bytes:
     if encoding == "7bit":
         return data.replace(b"\n", b"\r\n")
     if encoding == "base64":
@@ -174,7 +167,11 @@ def _encode(text: str, encoding: str) -> bytes:
 
 
 def _as_bytes(text: str) -> bytes:
-    data = text.encode("utf-8", "replace").replace(b"\r", b"").replace(b"\0", b"")
+    return _mended(text.encode("utf-8", "replace"))
+
+
+def _mended(data: bytes) -> bytes:
+    data = data.replace(b"\r", b"").replace(b"\0", b"")
     return data if data.endswith(b"\n") else data + b"\n"
 
 
@@ -190,27 +187,5 @@ def has_long_line(data: bytes, most: int) -> bool:
 
 
 def _quote(data: bytes) -> bytes:
-    """RFC 2045 section 6.7, ten times as fast as binascii where most of the text needs nothing."""
-    return _NEEDS_QUOTING.sub(lambda match: _break(match[0]), data)
-
-
-def _break(line: bytes) -> bytes:
-    line = _TO_QUOTE.sub(lambda match: _hex(match[0]), line)
-    if line.startswith(b"From "):
-        line = b"=46" + line[1:]
-    if line.endswith(b" "):
-        line = line[:-1] + b"=20"
-    pieces: list[bytes] = []
-    start = 0
-    while len(line) - start > QUOTED_MAX:
-        cut = start + QUOTED_MAX - 1
-        mark = line.rfind(b"=", cut - 2, cut)
-        cut = mark if mark >= 0 else cut
-        pieces.append(line[start:cut])
-        start = cut
-    return b"=\n".join([*pieces, line[start:]])
-
-
-@lru_cache(maxsize=256)
-def _hex(run: bytes) -> bytes:
-    return b"=" + run.hex("=").upper().encode()
+    """RFC 2045 section 6.7; a line that would begin with "From " is broken after its first letter."""
+    return b2a_qp(b"\n" + data).replace(b"\nFrom ", b"\nF=\nrom ")[1:]

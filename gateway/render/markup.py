@@ -7,7 +7,7 @@ through `escape`; links are made for bare http and https addresses only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
@@ -32,32 +32,24 @@ class Typesetter:
         self._link = f'<a class="link"{_attribute(styles.of("a", "link"))} href="'
         self.sheet = style_sheet(styles.sheet)
 
-    def body(self, blocks: Iterable[Block]) -> Markup:
+    def body(self, blocks: Sequence[Block]) -> Markup:
         """Paragraphs, with quotes nested as deep as they were."""
+        texts = [_source(lines) if is_prose else "\n".join(lines) for _, is_prose, lines in blocks]
+        # All in one call; no text that was cleaned holds a NUL.
+        escaped = str(escape("\0".join(texts))).split("\0")
         pieces: list[str] = []
         open_quotes = 0
-        for depth, is_prose, lines in blocks:
+        for (depth, is_prose, lines), text, html in zip(blocks, texts, escaped, strict=False):
             if depth != open_quotes:
                 pieces.append("</blockquote>" * (open_quotes - depth) + self._quote * (depth - open_quotes))
                 open_quotes = depth
-            pieces.append(self._paragraph if is_prose or not is_code(lines) else self._code)
-            pieces.append(self._lines("\n".join(lines), is_prose))
-            pieces.append("</p>\n")
+            linked = self._linked(text) if "://" in text else html
+            if is_prose:
+                pieces += (self._paragraph, linked, "</p>\n")
+            else:
+                pieces += (self._code if is_code(lines) else self._paragraph, _kept(linked), "</p>\n")
         pieces.append("</blockquote>" * open_quotes)
         return Markup("".join(pieces))
-
-    def _lines(self, text: str, is_prose: bool) -> str:
-        if is_prose:
-            if len(text) > SOURCE_LINE and max(map(len, text.split("\n"))) > SOURCE_LINE:
-                text = "\n".join(wrap(text.replace("\n", " "), SOURCE_LINE))
-            return self._linked(text) if "://" in text else str(escape(text))
-        html = self._linked(text) if "://" in text else str(escape(text))
-        if "\n " in html or html.startswith(" "):
-            html = _LEADING.sub(lambda spaces: "\u00a0" * len(spaces[0]), html)
-        if "  " in html:
-            # Columns of a table stay columns.
-            html = html.replace("  ", "\u00a0 ")
-        return html.replace("\n", "<br>\n")
 
     def _linked(self, text: str) -> str:
         pieces: list[str] = []
@@ -69,6 +61,22 @@ class Typesetter:
             end = match.start() + len(url)
         pieces.append(str(escape(text[end:])))
         return "".join(pieces)
+
+
+def _source(lines: list[str]) -> str:
+    if max(map(len, lines)) > SOURCE_LINE:
+        lines = wrap(" ".join(lines), SOURCE_LINE)
+    return "\n".join(lines)
+
+
+def _kept(html: str) -> str:
+    """Lines that stay as they are, with their margins and columns."""
+    if "\n " in html or html.startswith(" "):
+        html = _LEADING.sub(lambda spaces: "\u00a0" * len(spaces[0]), html)
+    if "  " in html:
+        # Columns of a table stay columns.
+        html = html.replace("  ", "\u00a0 ")
+    return html.replace("\n", "<br>\n")
 
 
 def style_sheet(css: str) -> Markup:

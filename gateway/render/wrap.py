@@ -11,10 +11,16 @@ from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import combining, east_asian_width
 
+from gateway.render.blocks import one_line
+
 _WIDE = re.compile(
     "[\u1100-\u115f\u231a-\u23ff\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
     "\U0001f000-\U0001faff\U00020000-\U0003fffd]"
 )
+_PERHAPS_WIDE = re.compile("[\u1100-\U0010ffff]")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+# Stands for the second column of a wide character while lines are filled; no text that was cleaned holds it.
+_SECOND = "\x00"
 # A mail program breaks lines between these columns; what is longer is a line of its own.
 GOES_ON_MIN, GOES_ON_MAX = 45, 100
 # Lines of a patch may be so much longer: 78 columns still fit (RFC 5322 section 2.1.1).
@@ -31,12 +37,16 @@ _LINK = re.compile(r"(?:https?|ftp|mailto|news|file):|www\.", re.IGNORECASE)
 
 def columns(text: str) -> int:
     """How many columns a terminal gives to one line."""
-    return sum(map(_width, text)) if has_wide(text) else len(text)
+    return len(text) + sum(_width(char) - 1 for char in _NOT_ASCII.findall(text)) if has_wide(text) else len(text)
 
 
 def has_wide(text: str) -> bool:
     """Whether any character takes two columns."""
-    return not text.isascii() and _WIDE.search(text) is not None
+    if text.isascii():
+        return False
+    # One range is looked for three times as fast as a dozen.
+    first = _PERHAPS_WIDE.search(text)
+    return first is not None and _WIDE.search(text, first.start()) is not None
 
 
 def set_lines(lines: list[str], width: int, *, may_flow: bool) -> list[str]:
@@ -44,13 +54,12 @@ def set_lines(lines: list[str], width: int, *, may_flow: bool) -> list[str]:
     longest = max(map(len, lines))
     if longest * 2 <= width:
         return lines
-    is_wide = has_wide("".join(lines))
-    if longest <= width and not (is_wide and max(map(columns, lines)) > width):
+    text = " ".join(lines)
+    if longest <= width and not (has_wide(text) and max(map(columns, lines)) > width):
         return lines
     if may_flow:
-        text = " ".join(" ".join(lines).split())
-        return _wrap_wide(text, width) if is_wide else _wrap_narrow(text, width)
-    if is_wide:
+        return wrap(one_line(text), width)
+    if has_wide(text):
         return [piece for line in lines for piece in (wrap(line, width) if columns(line) > width else [line])]
     if longest <= width + KEPT_MORE and any(line.startswith(_PATCH) for line in lines):
         return lines
@@ -97,14 +106,27 @@ def _goes_on(line: str, following: str) -> bool:
 
 def wrap(text: str, width: int) -> list[str]:
     """One line as several of at most `width` columns, filled from the left; a word too wide is cut unless it is a link."""
-    return _wrap_wide(text, width) if has_wide(text) else _wrap_narrow(text, width)
+    spread = _WIDE.sub(_spread, text) if has_wide(text) else text
+    lines: list[str] = _filler(width).findall(spread)
+    # One expression sets ordinary text; what it had to skip, such as a word wider than the line, takes the long way.
+    if "".join(lines) != spread:
+        return _wrap_narrow(text, width) if spread is text else _wrap_wide(text, width)
+    if spread is not text:
+        lines = "\n".join(lines).replace(_SECOND, "").split("\n")
+    return [line.rstrip(" ") for line in lines]
+
+
+@lru_cache(maxsize=64)
+def _filler(width: int) -> re.Pattern[str]:
+    """Lines that end at a blank, or before or after a wide character."""
+    return re.compile(rf"\S.{{0,{width - 1}}}(?: |\Z|(?=.{_SECOND})|(?<={_SECOND}))")
+
+
+def _spread(wide: re.Match[str]) -> str:
+    return wide[0] + _SECOND if _width(wide[0]) == 2 else wide[0]
 
 
 def _wrap_narrow(text: str, width: int) -> list[str]:
-    lines = _filler(width).findall(text)
-    # One expression sets ordinary text; what it had to skip, such as a word wider than the line, takes the long way.
-    if " ".join(lines) == text:
-        return lines
     lines = []
     start, end = 0, len(text)
     while end - start > width:
@@ -118,11 +140,6 @@ def _wrap_narrow(text: str, width: int) -> list[str]:
     if start < end:
         lines.append(text[start:])
     return lines
-
-
-@lru_cache(maxsize=64)
-def _filler(width: int) -> re.Pattern[str]:
-    return re.compile(rf"(\S.{{0,{width - 1}}})(?: |\Z)")
 
 
 def clip(text: str, width: int) -> str:

@@ -6,6 +6,7 @@ The base subject (RFC 5256 section 2.1 in spirit) is for comparing only; nothing
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # Reply prefixes of mail programs, with what stands between them and the colon: "Re[2]:", "RE :", full-width colons.
 # de nl aw antw; sv da no et sv vs; fi vs; it r rif; pl cs odp; tr ynt yan; pt es res; el απ σχετ; ru отв; uk від; hu vá; zh 回复;
@@ -16,6 +17,8 @@ _TAG = re.compile(r"\s*\[[^\[\]]{1,60}\]\s*")
 _LIMIT = 50
 
 
+# Most comments of a thread share a subject, and each is compared with the article's.
+@lru_cache(maxsize=256)
 def split_prefixes(subject: str) -> tuple[str, str]:
     """The reply prefixes at the front of `subject` as typed, and the rest, stripped."""
     at = 0
@@ -40,6 +43,7 @@ def without_tag(subject: str, *tags: str) -> str:
     return f"{prefix} {base}".strip()
 
 
+@lru_cache(maxsize=256)
 def base_subject(subject: str) -> str:
     """What two Subjects share: no prefixes, blanks folded, case folded."""
     return " ".join(split_prefixes(_prefixes_first(subject))[1].split()).casefold()
