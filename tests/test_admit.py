@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,9 +12,10 @@ from gateway.admit.chain import HEADER_MAX, HOPS_MAX, LIVE, Case, decide
 from gateway.admit.route import destination_of
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Via
-from gateway.mail.forum import Destination, Forum, Purpose
-from gateway.mail.message import Automation, Message
+from gateway.mail.forum import Destination, Forum, Member, Purpose
+from gateway.mail.message import Automation, Message, Span, SpanKind
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
+from gateway.people.sender import NOBODY, Proof, Sender
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 ANN = Address("ann", "sender.example")
@@ -32,6 +34,7 @@ def case(
     reverse_path: Address | None = ANN,
     purpose: Purpose = Purpose.POST,
     token: str = "",
+    sender: Sender = NOBODY,
     via: Via = Via.SMTP,
     **message: object,
 ) -> Case:
@@ -46,9 +49,24 @@ def case(
     }
     envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
     destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose, token=token)
-    return Case(envelope, Message(**(values | message)), destination)  # type: ignore[arg-type]
+    return Case(envelope, Message(**(values | message)), destination, sender)  # type: ignore[arg-type]
 
 
+KNOWN = Sender(
+    Member(
+        id=UUID(int=7),
+        forum_id=TOWN.id,
+        address=ANN,
+        handle="Ann",
+        badge="",
+        zone=ZoneInfo("UTC"),
+        hour=7,
+        form="html",
+        has_digest=True,
+    ),
+    Proof.DKIM,
+)
+PLUS_ONE = (Span(SpanKind.QUOTE, "A wombat?", 1), Span(SpanKind.TEXT, "+1"))
 LEAVE = {"purpose": Purpose.LEAVE, "token": TOKEN}
 # In the order of the chain, each with what makes it hit.
 HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
@@ -94,7 +112,22 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("for_desk", {"purpose": Purpose.REPORT}, Verdict.HOLD, Reason.REPORT),
     ("for_desk", {"purpose": Purpose.CASE}, Verdict.HOLD, Reason.RULING),
     ("for_desk", {"purpose": Purpose.ANONYMOUS}, Verdict.HOLD, Reason.ANONYMOUS),
+    ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "ancestors": ("0@x",)}, Verdict.HOLD, Reason.VOTE),
+    ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.VOTE),
 ]
+# What looks like a vote and is a comment.
+COMMENTS: list[dict[str, object]] = [
+    {"sender": KNOWN, "spans": PLUS_ONE},
+    {"sender": Sender(KNOWN.member), "spans": PLUS_ONE, "ancestors": ("0@x",)},
+    {"sender": Sender(None, Proof.DKIM), "spans": PLUS_ONE, "ancestors": ("0@x",)},
+    {"sender": KNOWN, "spans": (Span(SpanKind.TEXT, "+1, as I said."),), "ancestors": ("0@x",)},
+    {"spans": PLUS_ONE, "ancestors": ("0@x",)},
+]
+
+
+@pytest.mark.parametrize("facts", COMMENTS)
+def test_no_vote(facts: dict[str, object]) -> None:
+    assert decide(case(**facts)) == ACCEPTED  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("name", "facts", "verdict", "reason"), HITS)

@@ -19,7 +19,8 @@ class Entry:
     `is_new` was in an earlier issue and is one line of context; `is_ghost` is a comment that has not arrived: it has
     a number and children and nothing else. `has_siblings`: the thread branches here. `parent_author` is what "re NAME" says.
     Of a post that `is_removed` only its place is left; one that `is_edited` has another text than it was posted with; either
-    `has_changed` when that happened since an earlier issue told of it.
+    `has_changed` when that happened since an earlier issue told of it. `icon` is the text form of an icon; `up` and `down` count
+    votes.
     """
 
     number: str
@@ -41,6 +42,9 @@ class Entry:
     has_siblings: bool = True
     parent_author: str = ""
     parent_number: str = ""
+    icon: str = ""
+    up: int = 0
+    down: int = 0
 
     @property
     def is_stub(self) -> bool:

@@ -34,6 +34,9 @@ class Telling:
     attachments: tuple[Attachment, ...]
     is_removed: bool = False
     is_edited: bool = False
+    icon: str = ""
+    up: int = 0
+    down: int = 0
 
 
 def outline_part(
@@ -148,4 +151,7 @@ def _entry(
         is_new=is_new,
         is_edited=telling.is_edited,
         is_imposter=telling.is_imposter,
+        icon=telling.icon,
+        up=telling.up,
+        down=telling.down,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from gateway.digest.issue import ThreadPart
@@ -13,6 +14,7 @@ from gateway.people.handles import byline
 from gateway.store import shelf
 from gateway.store.changes import UNCHANGED, Condition, conditions
 from gateway.store.engine import Transaction
+from gateway.store.votes import NO_VOTES, Icon, Score, icons_of, scores
 from gateway.thread.weave import Row, weave
 
 Text = tuple[tuple[Span, ...], tuple[Attachment, ...]]
@@ -22,11 +24,21 @@ def tell_thread(db: Transaction, forum: Forum, members: Mapping[str, Member], th
     """One thread, woven, all of it. `members` by address key."""
     posts = shelf.posts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
     ghosts = shelf.ghosts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
-    return _part(forum, members, posts, ghosts, None, {}, _conditions(db, forum, {thread_id: posts}))
+    return _part(forum, members, posts, ghosts, None, {}, _extras(db, forum, {thread_id: posts}))
 
 
-def _conditions(db: Transaction, forum: Forum, posts: Mapping[UUID, Sequence[shelf.Post]]) -> dict[str, Condition]:
-    return conditions(db, forum.id, [post.marker for each in posts.values() for post in each])
+class _Extras(NamedTuple):
+    """What of posts stands in other tables: what became of them, votes, and the forum's icons."""
+
+    states: Mapping[str, Condition]
+    scores: Mapping[str, Score]
+    icons: Mapping[str, Icon]
+
+
+def _extras(db: Transaction, forum: Forum, posts: Mapping[UUID, Sequence[shelf.Post]]) -> _Extras:
+    markers = [post.marker for each in posts.values() for post in each]
+    icons = icons_of(db, forum.id) if any(post.icon for each in posts.values() for post in each) else {}
+    return _Extras(conditions(db, forum.id, markers), scores(db, forum.id, markers), icons)
 
 
 def tell_new(
@@ -47,9 +59,9 @@ def tell_new(
         parents = {post.row.parent for post in posts[thread] if post.id in wanted}
         wanted |= {post.id for post in posts[thread] if post.msgid in parents}
     texts = shelf.texts_of(db, forum.id, wanted)
-    states = _conditions(db, forum, posts)
+    extras = _extras(db, forum, posts)
     return [
-        _part(forum, members, posts[one], ghosts.get(one, []), new.get(one, ()), texts, states, changed.get(one, ()))
+        _part(forum, members, posts[one], ghosts.get(one, []), new.get(one, ()), texts, extras, changed.get(one, ()))
         for one in threads
     ]
 
@@ -61,16 +73,19 @@ def _part(
     ghosts: Sequence[Row],
     new: Collection[UUID] | None,
     texts: Mapping[UUID, Text],
-    states: Mapping[str, Condition],
+    extras: _Extras,
     changed: Collection[UUID] = (),
 ) -> ThreadPart:
-    tellings = {post.id.hex: _telling(post, texts.get(post.id), members, states.get(post.marker, UNCHANGED)) for post in posts}
+    tellings = {post.id.hex: _telling(post, texts.get(post.id), members, extras) for post in posts}
     places = weave([*(post.row for post in posts), *ghosts])
     names = None if new is None else {id.hex for id in new}
     return outline_part(places, tellings, forum.tags, names, {id.hex for id in changed})
 
 
-def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member], condition: Condition) -> Telling:
+def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member], extras: _Extras) -> Telling:
+    condition = extras.states.get(post.marker, UNCHANGED)
+    score = extras.scores.get(post.marker, NO_VOTES)
+    icon = extras.icons.get(post.icon)
     spans, attachments = text or (post.spans, post.attachments)
     if condition.text is not None:
         spans = (Span(SpanKind.TEXT, condition.text),)
@@ -87,6 +102,9 @@ def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member],
         attachments=attachments,
         is_removed=condition.is_removed,
         is_edited=condition.text is not None,
+        icon=icon.text if icon is not None else "",
+        up=score.up,
+        down=score.down,
     )
 
 

@@ -11,10 +11,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from gateway.flow.browse import by_key, tell_thread
+from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
-from gateway.mail.token import make_token
+from gateway.mail.token import make_token, marker_bytes
 from gateway.people.handles import byline
 from gateway.render.body import BadBody, Body, alternative_body, mime_digest_body, text_body
 from gateway.render.digest import render_thread_text
@@ -144,7 +145,19 @@ class Composer:
         leave = self._address(forum, letter, "-leave+", "leave")
         token = leave.local.rpartition("+")[2]
         web = f"{self._web}/leave/{forum.list_id}/{token}" if self._web else ""
-        return Personal(to=recipient, leave=leave, one_click=web)
+        return Personal(to=recipient, leave=leave, one_click=web, entry=self._entry_tokens(forum, letter, letter.member_id))
+
+    def _entry_tokens(self, forum: Forum, letter: Letter, member_id: UUID) -> Callable[[str], str]:
+        """Makes the token that says which post an answer, a vote or a report of this member is about."""
+        expires = (letter.at + TOKEN_LIFE).date()
+
+        def token(marker: str) -> str:
+            data = marker_bytes(marker)
+            if data is None:
+                raise BadLetter(f"the marker {marker} is too long for a token")
+            return make_token(self._key, ENTRY, forum.list_id, marker=data, member=member_id.bytes[-4:], expires=expires)
+
+        return token
 
     def _address(self, forum: Forum, letter: Letter, word: str, purpose: str) -> Address:
         """An address of the forum with a token that says which member and which letter (or issue) it is about."""

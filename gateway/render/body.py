@@ -20,7 +20,13 @@ LINE_MAX = 998
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
 NAMES = ("leave_at", "leave")
 _OPENS = b"\x02"
-_PLACE = re.compile(f"\x02({'|'.join(NAMES)})\x03")
+_ENTRY = "entry:"
+TOKEN = 37
+_PLACE = re.compile(f"\x02({'|'.join(NAMES)}|{_ENTRY}[0-9a-z]{{8,9}})\x03")
+_ENTRY_PLACE = re.compile(f"\x02{_ENTRY}([0-9a-z]{{8,9}})\x03")
+_ENTRY_WORD = re.compile(f"%2B[a-z]+-\x02{_ENTRY}[0-9a-z]{{8,9}}\x03")
+# As long as a token, of digits that none has.
+_DUMMY = re.compile(rb"0{28}([0-9a-z]{8}[0-9a-z!])")
 
 
 class BadBody(Exception):
@@ -35,10 +41,20 @@ class Placeholder(str):
     def __new__(cls, name: str) -> Placeholder:
         return super().__new__(cls, f"\x02{name}\x03")
 
+    @classmethod
+    def around(cls, text: str) -> Placeholder:
+        """`text` of ours with placeholders in it."""
+        return super().__new__(cls, text)
+
+
+def entry_place(marker: str) -> str:
+    """Where the token of an entry goes: of TOKEN characters, all of them letters and digits."""
+    return f"\x02{_ENTRY}{marker}\x03"
+
 
 def shown(text: str) -> str:
-    """`text` with its placeholders as one can look at them: <leave>."""
-    return _PLACE.sub(r"<\1>", text)
+    """`text` with its placeholders as one can look at them: <leave>; links of entries without their tokens."""
+    return _PLACE.sub(r"<\1>", _ENTRY_WORD.sub("", text))
 
 
 class _Slot(NamedTuple):
@@ -47,11 +63,21 @@ class _Slot(NamedTuple):
     is_html: bool
 
 
+class _Entries(NamedTuple):
+    """Encoded lines between which the tokens of these entries go: nothing about a token needs encoding."""
+
+    between: tuple[bytes, ...]
+    names: tuple[str, ...]
+
+
+_Piece = bytes | _Slot | _Entries
+
+
 class Body(NamedTuple):
     """Content-* fields, and the body in pieces."""
 
     fields: list[Field]
-    pieces: tuple[bytes | _Slot, ...]
+    pieces: tuple[_Piece, ...]
 
     def filled(self, values: Mapping[str, str]) -> bytes:
         """The bytes, with `values` for the placeholders. KeyError for one that is missing."""
@@ -88,7 +114,7 @@ def mime_digest_body(text: str, messages: Iterable[bytes], boundary: str) -> Bod
 
 
 def _multipart(kind: str, parts: Iterable[Body], boundary: str, extra: Iterable[Field] = (), *, has_headers: bool = True) -> Body:
-    pieces: list[bytes | _Slot] = []
+    pieces: list[_Piece] = []
     line = f"--{boundary}\r\n".encode()
     for part in parts:
         header = b"".join(field.serialise() for field in part.fields) + b"\r\n" if has_headers else b""
@@ -100,7 +126,7 @@ def _multipart(kind: str, parts: Iterable[Body], boundary: str, extra: Iterable[
     return Body([Field("Content-Type", (f"{kind};", f'boundary="{boundary}"')), *extra], tuple(_merged(pieces)))
 
 
-def _merged(pieces: Iterable[bytes | _Slot]) -> Iterator[bytes | _Slot]:
+def _merged(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
     run: list[bytes] = []
     for piece in pieces:
         if isinstance(piece, bytes):
@@ -121,18 +147,34 @@ def _part(kind: str, data: bytes, encoding: str, *, is_html: bool) -> Body:
     if encoding == "base64" and place >= 0:
         # Its lines are not those of the text.
         return Body(fields, (_Slot(data.decode(), encoding, is_html),))
-    pieces: list[bytes | _Slot] = []
+    pieces: list[_Piece] = []
     done = 0
     while place >= 0:
         start, end = data.rfind(b"\n", 0, place) + 1, data.index(b"\n", place)
         pieces += [_encode(data[done:start], encoding)] if start > done else []
-        pieces.append(_Slot(data[start:end].decode(), encoding, is_html))
+        pieces.append(_slot(data[start:end].decode(), encoding, is_html=is_html))
         done = end + 1
         place = data.find(_OPENS, done)
     return Body(fields, (*pieces, _encode(data[done:], encoding)) if done < len(data) else tuple(pieces))
 
 
-def _fill(slot: _Slot, values: Mapping[str, str]) -> bytes:
+def _slot(text: str, encoding: str, *, is_html: bool) -> _Slot | _Entries:
+    """A line with placeholders; encoded now when these are tokens of entries only, of which a page may have hundreds."""
+    names = tuple(f"{_ENTRY}{marker}" for marker in _ENTRY_PLACE.findall(text))
+    if len(names) == text.count("\x02"):
+        line = _encode(_as_bytes(_ENTRY_PLACE.sub(lambda match: "0" * 28 + match[1].ljust(9, "!"), text)), encoding)
+        between = tuple(_DUMMY.split(line)[::2])
+        # A line that was broken within a token is encoded when it is filled.
+        if len(between) == len(names) + 1:
+            return _Entries(between, names)
+    return _Slot(text, encoding, is_html)
+
+
+def _fill(slot: _Slot | _Entries, values: Mapping[str, str]) -> bytes:
+    if isinstance(slot, _Entries):
+        tokens = [values[name].encode() for name in slot.names]
+        return b"".join([piece for pair in zip(slot.between, [*tokens, b""], strict=True) for piece in pair])
+
     def value(match: re.Match[str]) -> str:
         text = values[match[1]]
         return str(escape(text)) if slot.is_html else text

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.digest.activity import activity
 from gateway.digest.issue import Issue, ThreadPart
 from gateway.mail.address import Address
-from gateway.render.blocks import one_line
+from gateway.render.blocks import clean, one_line
 from gateway.render.body import Placeholder
 from gateway.render.dates import reading_date
 from gateway.render.links import mailto
@@ -156,7 +156,8 @@ def _title(part: ThreadPart, words: Wording) -> str:
 def _answer_lines(rows: Iterable[Row]) -> Iterable[str]:
     for row in rows:
         if row.link and row.entry.is_told:
-            yield f"{clip(' '.join(filter(None, (row.entry.number, row.author))), WIDTH - 20)} {row.marker}\n{row.link}"
+            head = clip(" ".join(filter(None, (row.entry.number, row.author))), WIDTH - 20)
+            yield Placeholder.around(f"{clean(head)} {row.marker}\n{row.link}")
 
 
 def _render_html(

@@ -8,6 +8,7 @@ a field of its own. Return-Path is not written here: it is the envelope's revers
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -31,16 +32,36 @@ class BadLetter(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personal:
-    """What one member's letter has for itself. `one_click` is the https address that unsubscribes; "" without a web address."""
+    """What one member's letter has for itself. `one_click` is the https address that unsubscribes; "" without a web address.
+
+    `entry` makes the token of an entry from its marker.
+    """
 
     to: Address
     leave: Address
     one_click: str = ""
+    entry: Callable[[str], str] | None = None
 
     @property
-    def values(self) -> dict[str, str]:
-        """For the placeholders of a body: where a click leads, and what one reads."""
-        return {"leave": self.one_click or mailto(self.leave), "leave_at": self.one_click or str(self.leave)}
+    def values(self) -> Mapping[str, str]:
+        """For the placeholders of a body: where a click leads, what one reads, and the token of each entry."""
+        leave = {"leave": self.one_click or mailto(self.leave), "leave_at": self.one_click or str(self.leave)}
+        return _Values(leave, self.entry) if self.entry is not None else leave
+
+
+class _Values(dict[str, str]):
+    """Makes the token of an entry when it is first asked for: text and page have the same."""
+
+    def __init__(self, known: Mapping[str, str], entry: Callable[[str], str]) -> None:
+        super().__init__(known)
+        self._entry = entry
+
+    def __missing__(self, name: str) -> str:
+        word, _, marker = name.partition(":")
+        if word != "entry":
+            raise KeyError(name)
+        value = self[name] = self._entry(marker)
+        return value
 
 
 def compose(

@@ -11,6 +11,7 @@ from functools import lru_cache
 from string import ascii_letters, digits
 
 from gateway.mail.address import Address
+from gateway.render.body import entry_place
 
 _UNRESERVED = frozenset(f"{ascii_letters}{digits}-._~")
 _BYTES = [chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
@@ -19,7 +20,17 @@ _RESERVED = re.compile(r"[^A-Za-z0-9._~-]")
 
 def mailto(address: Address, *, subject: str = "", in_reply_to: str = "", body: str = "") -> str:
     """The link that opens a new mail to `address`; `in_reply_to` is a msgid without angle brackets. Empty fields are left out."""
-    link = _target(address)
+    return _link(_target(address), subject, in_reply_to, body)
+
+
+def mailto_entry(address: Address, word: str, marker: str, *, subject: str = "", in_reply_to: str = "") -> str:
+    """The link to what `word` means for the post with that marker: NAME+WORD-TOKEN@DOMAIN, the token filled in at sending."""
+    target = f"mailto:{percent(address.local)}%2B{word}-{entry_place(marker)}@{percent(address.domain)}"
+    return _link(target, subject, in_reply_to, "")
+
+
+def _link(target: str, subject: str, in_reply_to: str, body: str) -> str:
+    link = target
     mark = "?"
     if in_reply_to:
         link += f"{mark}In-Reply-To=%3C{percent(in_reply_to)}%3E"

@@ -42,6 +42,8 @@ class Cell(NamedTuple):
     files: list[str]
     link: str
     answer: str
+    icon: str
+    votes: tuple[str, ...]
 
 
 class Chart(NamedTuple):
@@ -95,7 +97,7 @@ def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Itera
             author=row.author,
             badge=row.badge,
             metal=row.metal,
-            date=" · ".join(filter(None, (row.date, row.edited))),
+            date=" · ".join(filter(None, (row.date, row.edited, row.score))),
             marker=row.marker,
             answers=row.answers,
             warning=row.warning,
@@ -103,6 +105,8 @@ def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Itera
             files=row.files,
             link=row.link,
             answer=answer.format(what=entry.number or the_article) if row.link else "",
+            icon=row.icon,
+            votes=row.votes,
         )
         level = row.level
 

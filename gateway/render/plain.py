@@ -53,11 +53,13 @@ def _fields(row: Row) -> str:
     lines = [f"Date: {row.field_date}"] if row.date else []
     if row.author:
         badge = f" ({row.badge[:1].lower()}{row.badge[1:]})" if row.badge else ""
-        lines.append(_folded(f"From: {row.author}{badge}"))
+        lines.append(_folded(f"From: {row.author}{badge}{' ' * bool(row.icon)}{row.icon}"))
     title = row.title if row.entry.depth else row.label
     answers = f"(re {row.answers})" if row.answers else ""
     edited = f"({row.edited})" if row.edited else ""
     lines.append(fold_subject(" ".join(filter(None, (row.entry.number, title, answers, edited, row.marker)))))
+    if row.score:
+        lines.append(f"Votes: {row.score}")
     return "\n".join(lines)
 
 

@@ -14,22 +14,25 @@ from zoneinfo import ZoneInfo
 from gateway.digest.issue import Entry, ThreadPart
 from gateway.mail.address import Address
 from gateway.mail.message import Attachment, SpanKind
+from gateway.mail.token import marker_bytes
 from gateway.render.blocks import Block, one_line, split_blocks
 from gateway.render.dates import both_dates
-from gateway.render.links import mailto
+from gateway.render.links import mailto, mailto_entry
 from gateway.render.wording import Wording
 from gateway.render.wrap import clip
 
 LEVEL_MAX = 6
 TITLE_MAX = 76
 EXCERPT = 60
+# Where the links to vote and to report lead, and with which Subject.
+_VOTES = (("up", "+1"), ("down", "-1"), ("report", "Report"))
 _METALS = ("gold", "silver", "bronze")
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
 class Row(NamedTuple):
     """One entry. `label` is what contents and context lines call it: the title, or the first words;
-    `metal` is the look of the badge."""
+    `metal` is the look of the badge; `votes` are the links to vote for it, against it, and to report it."""
 
     entry: Entry
     level: int
@@ -47,6 +50,9 @@ class Row(NamedTuple):
     link: str
     warning: str
     edited: str
+    icon: str
+    score: str
+    votes: tuple[str, ...]
 
 
 def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: Wording) -> list[Row]:
@@ -79,6 +85,9 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
                 link=_link(entry, title or head, address),
                 warning=words.word("Another text under a Message-ID that was used before.") if entry.is_imposter else "",
                 edited=words.word("edited") if entry.is_edited and entry.is_told else "",
+                icon=one_line(entry.icon) if entry.icon else "",
+                score=_score(entry, words) if entry.up or entry.down else "",
+                votes=_votes(entry, address),
             )
         )
     return rows
@@ -137,7 +146,23 @@ def _link(entry: Entry, title: str, address: Address | None) -> str:
     if address is None or entry.is_stub or not entry.msgid:
         return ""
     subject = title if title[:3].lower() == "re:" else f"Re: {title}"
-    return mailto(address, subject=clip(subject, TITLE_MAX), in_reply_to=one_line(entry.msgid))
+    subject = clip(subject, TITLE_MAX)
+    if marker_bytes(entry.marker) is None:
+        return mailto(address, subject=subject, in_reply_to=one_line(entry.msgid))
+    return mailto_entry(address, "c", entry.marker, subject=subject, in_reply_to=one_line(entry.msgid))
+
+
+def _votes(entry: Entry, address: Address | None) -> tuple[str, ...]:
+    if address is None or not entry.is_told or marker_bytes(entry.marker) is None:
+        return ()
+    return tuple(mailto_entry(address, word, entry.marker, subject=subject) for word, subject in _VOTES)
+
+
+def _score(entry: Entry, words: Wording) -> str:
+    """In words, since a screen reader makes nothing of "+4 -1"."""
+    up = words.plural("{count} up", "{count} up", entry.up).format(count=entry.up) if entry.up else ""
+    down = words.plural("{count} down", "{count} down", entry.down).format(count=entry.down) if entry.down else ""
+    return ", ".join(filter(None, (up, down)))
 
 
 def _file(file: Attachment, words: Wording) -> str:
