@@ -107,7 +107,7 @@ def _parts(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _ends_paragraph(lines: list[str], start: int, place: int) -> bool:
-    """Whether the sentence that ends there, early in its line, is of lines that a program broke, and the next starts a new one."""
+    """Whether the sentence that ends there, early in its line, has lines that a program broke, and the next begins a new one."""
     if not start < place < len(lines) - 1:
         return False
     following = lines[place + 1]
