@@ -65,6 +65,12 @@ def is_code(lines: list[str]) -> bool:
     return sum("://" not in line and _CODE.search(line) is not None for line in lines) * 2 > len(lines)
 
 
+class Cleaned(str):
+    """Text that is made of nothing but cleaned text: a template need not look through it again."""
+
+    __slots__ = ()
+
+
 def clean(text: str) -> str:
     """`text` without control characters but LF; tabs become spaces."""
     if text.isprintable() or not _UNPRINTABLE.search(text):
