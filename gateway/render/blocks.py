@@ -65,6 +65,12 @@ def is_code(lines: list[str]) -> bool:
     return sum("://" not in line and _CODE.search(line) is not None for line in lines) * 2 > len(lines)
 
 
+class Cleaned(str):
+    """Text that is made of nothing but cleaned text: a template need not look through it again."""
+
+    __slots__ = ()
+
+
 def clean(text: str) -> str:
     """`text` without control characters but LF; tabs become spaces."""
     if text.isprintable() or not _UNPRINTABLE.search(text):
@@ -107,7 +113,7 @@ def _parts(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _ends_paragraph(lines: list[str], start: int, place: int) -> bool:
-    """Whether the sentence that ends there, early in its line, is of lines that a program broke, and another starts."""
+    """Whether the sentence that ends there, early in its line, has lines that a program broke, and the next begins a new one."""
     if not start < place < len(lines) - 1:
         return False
     following = lines[place + 1]

@@ -64,9 +64,10 @@ class Typesetter:
 
 
 def _source(lines: list[str]) -> str:
-    if max(map(len, lines)) > SOURCE_LINE:
-        lines = wrap(" ".join(lines), SOURCE_LINE)
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    if len(text) <= SOURCE_LINE or max(map(len, lines)) <= SOURCE_LINE:
+        return text
+    return "\n".join(wrap(" ".join(lines), SOURCE_LINE))
 
 
 def _kept(html: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from gateway.render.blocks import Block
+from gateway.render.blocks import Block, Cleaned
 from gateway.render.rows import Row
 from gateway.render.wording import Wording
 from gateway.render.wrap import clip, columns, set_lines, wrap
@@ -25,7 +25,7 @@ class Enclosed(NamedTuple):
     """One message of a digest; `fields` are whole lines."""
 
     fields: str
-    body: str
+    body: Cleaned
 
 
 def enclose(rows: list[Row], words: Wording) -> list[Enclosed]:
@@ -39,7 +39,7 @@ def enclose(rows: list[Row], words: Wording) -> list[Enclosed]:
         messages.append(Enclosed(_fields(row), _body(row, earlier, words)))
         earlier = []
     if earlier:
-        messages.append(Enclosed(fold_subject(words.word("Earlier in this thread")), "\n".join(earlier)))
+        messages.append(Enclosed(fold_subject(words.word("Earlier in this thread")), Cleaned("\n".join(earlier))))
     return messages
 
 
@@ -67,7 +67,7 @@ def _folded(line: str) -> str:
     return line if len(line) * 2 <= WIDTH or columns(line) <= WIDTH else "\n ".join(wrap(line, WIDTH - 1))
 
 
-def _body(row: Row, earlier: list[str], words: Wording) -> str:
+def _body(row: Row, earlier: list[str], words: Wording) -> Cleaned:
     pad = " " * (INDENT * row.level)
     paragraphs = ["\n".join(earlier)] if earlier else []
     if not row.entry.is_told and not row.entry.is_stub:
@@ -81,7 +81,7 @@ def _body(row: Row, earlier: list[str], words: Wording) -> str:
         )
     body = "\n\n".join(paragraphs)
     # RFC 1153: a line of hyphens in a body may not look like ours.
-    return _SEPARATOR.sub(" ", body) if "-----------------------------" in body else body
+    return Cleaned(_SEPARATOR.sub(" ", body) if "-----------------------------" in body else body)
 
 
 def _set_block(block: Block, pad: str) -> str:

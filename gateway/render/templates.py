@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from gateway.render.blocks import clean
+from gateway.render.blocks import Cleaned, clean
 from gateway.render.body import Placeholder
 from gateway.render.styles import InlineStyles, Styles
 
@@ -76,4 +76,4 @@ def _loader(override: Path | None) -> BaseLoader:
 
 
 def _finalize(value: object) -> object:
-    return clean(value) if isinstance(value, str) and not isinstance(value, Placeholder) else value
+    return clean(value) if isinstance(value, str) and not isinstance(value, Placeholder | Cleaned) else value

@@ -13,11 +13,11 @@ from unicodedata import combining, east_asian_width
 
 from gateway.render.blocks import one_line
 
+# All but the narrow: of a set that begins with what is frequent, the rest is not asked.
 _WIDE = re.compile(
-    "[\u1100-\u115f\u231a-\u23ff\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6"
-    "\U0001f000-\U0001faff\U00020000-\U0003fffd]"
+    "[^\x00-\u10ff\u1160-\u2319\u2400-\u2e7f\u303f-\u3040\ua4d0-\uabff\ud7a4-\uf8ff\ufb00-\ufe2f\ufe70-\uff00\uff61-\uffdf"
+    "\uffe7-\U0001efff\U0001fb00-\U0001ffff\U0003fffe-\U0010ffff]"
 )
-_PERHAPS_WIDE = re.compile("[\u1100-\U0010ffff]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 # Stands for the second column of a wide character while lines are filled; no text that was cleaned holds it.
 _SECOND = "\x00"
@@ -42,11 +42,7 @@ def columns(text: str) -> int:
 
 def has_wide(text: str) -> bool:
     """Whether any character takes two columns."""
-    if text.isascii():
-        return False
-    # One range is looked for three times as fast as a dozen.
-    first = _PERHAPS_WIDE.search(text)
-    return first is not None and _WIDE.search(text, first.start()) is not None
+    return not text.isascii() and _WIDE.search(text) is not None
 
 
 def set_lines(lines: list[str], width: int, *, may_flow: bool) -> list[str]:
