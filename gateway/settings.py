@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from gateway.digest.parts import Caps
 from gateway.mail.address import is_domain
+from gateway.people.badges import DEFAULT_RULES, BadgeRule
 from gateway.smtp.limits import Limits
 
 _PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})\Z", re.ASCII)
@@ -167,6 +168,20 @@ class AuthTable(_Table):
         return value
 
 
+class BadgeRuleTable(_Table):
+    name: str
+    member_days: int = Field(default=0, ge=0)
+    posts: int = Field(default=-1, ge=-1)
+    up_votes: int = Field(default=-1, ge=-1)
+
+
+class BadgesTable(_Table):
+    rules: list[BadgeRuleTable] = [BadgeRuleTable(**dataclasses.asdict(rule)) for rule in DEFAULT_RULES]
+
+    def as_rules(self) -> tuple[BadgeRule, ...]:
+        return tuple(BadgeRule(**rule.model_dump()) for rule in self.rules)
+
+
 class Settings(BaseSettings):
     """Everything that can be set; relative paths start at the working directory."""
 
@@ -181,6 +196,7 @@ class Settings(BaseSettings):
     send: SendTable = SendTable()
     web: WebTable = WebTable()
     auth: AuthTable = AuthTable()
+    badges: BadgesTable = BadgesTable()
 
     @property
     def dkim(self) -> Path:

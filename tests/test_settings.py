@@ -30,6 +30,8 @@ def keys_of(model: BaseModel, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)
+        if isinstance(value, list):
+            value = [one.model_dump() if isinstance(one, BaseModel) else one for one in value]
         found |= keys_of(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {f"{prefix}{name}": value}
     return found
 

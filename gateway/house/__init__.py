@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from gateway.flow.badges import award
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.desk import Desk, attend
@@ -73,6 +74,7 @@ class House:
         self.store.migrate()
         self._receiver: Receiver | None = None
         self._desk_reader = Reader()
+        self._awarded_on: date | None = None
 
     @property
     def receiver(self) -> Receiver:
@@ -177,8 +179,17 @@ class House:
             publish(self.store, forum, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
+        self._award(now)
         for forum in list_forums(self.store):
             read_bounces(self.store, forum, key, now, self.new_id)
+
+    def _award(self, now: datetime) -> None:
+        """Badges, made anew once a day and after each start."""
+        if self._awarded_on == now.date():
+            return
+        for forum in list_forums(self.store):
+            award(self.store, forum, self.settings.badges.as_rules(), now)
+        self._awarded_on = now.date()
 
 
 def tame_garbage_collector() -> None:

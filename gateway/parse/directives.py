@@ -46,8 +46,13 @@ def read_directives(spans: Sequence[Span]) -> tuple[Directives, tuple[Span, ...]
     return Directives("anonymous" in found, found.get("icon", "").lower(), found.get("title", "")), kept
 
 
+def is_icon(name: str) -> bool:
+    """Whether an icon may be called so."""
+    return _ICON.match(name) is not None
+
+
 def _is_good(name: str, value: str) -> bool:
     """A value that cannot be meant so is text: "Icon: what a nice one!"."""
     if name == "anonymous":
         return value.lower() in _YES
-    return name == "title" or _ICON.match(value) is not None
+    return name == "title" or is_icon(value)
