@@ -36,7 +36,7 @@ _HINTS = (">", "--", "___", ":\n", "：\n", "==", "**")
 _Kind = tuple[SpanKind, int]
 _TEXT: Final[_Kind] = (SpanKind.TEXT, 0)
 _ATTRIBUTION: Final[_Kind] = (SpanKind.ATTRIBUTION, 0)
-_QUOTE: Final[_Kind] = (SpanKind.QUOTE, 1)
+_UNMARKED: Final[_Kind] = (SpanKind.QUOTE, 0)
 
 
 def split_spans(text: str) -> tuple[Span, ...]:
@@ -151,7 +151,7 @@ class _Reading:
                 if has_words and not any(is_quote[seen:end]):
                     # Nothing below is marked: all of it is what is said to have been written.
                     self._mark(self._rule_above(index), seen, _ATTRIBUTION)
-                    self._mark(seen, end, _QUOTE)
+                    self._mark(seen, end, _UNMARKED)
                     return
                 if not has_words or any(is_quote[seen : seen + 2]):
                     self._mark(index, seen, _ATTRIBUTION)
@@ -187,7 +187,7 @@ class _Reading:
         size = header_block_at(self.lines, head) if head < end else 0
         body = head + size if size else index + 1
         self._mark(index, body, _ATTRIBUTION)
-        self._mark(body, end, _QUOTE)
+        self._mark(body, end, _UNMARKED)
 
     def _mark_signature(self, end: int) -> None:
         """From the last signature line down to where something else begins."""

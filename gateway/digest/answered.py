@@ -1,0 +1,184 @@
+"""An answer as lines: which are the author's own, and which are quoted, with marks or without (design 6, 8.4). Pure.
+
+In: the spans of a mail, and the texts of the issue. Out: `Line`s that know where in the issue they stand. Some programs put no
+marks before a quote, and others lose them where they break a line: there a line is a quote when it stands in the issue.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Final
+
+from gateway.digest.shingles import Run, Texts, bare, weight
+from gateway.mail.message import Span, SpanKind
+
+# So much of a line must stand in the issue, for the line to stand there.
+MOST: Final = 0.6
+# So much of a line, in letters, is no coincidence where nothing else says that it is quoted.
+UNMARKED_MIN: Final = 24
+_PATCH_MAX: Final = 80
+_PATCHES_MAX: Final = 300
+_FOREIGN: Final = 0.2
+_LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
+_SAYS = re.compile(r"[^\s!-/:-@\[-`{-~\u2000-\u206f\u2500-\u257f·•]")
+# What stands between entries of a digest, in every language.
+_FRAME = re.compile(r"\s*(?:-{3,}|\*{3,}|_{3,}|mailto:\S+|<?https?://\S+>?|<?mailto:\S+>?)\s*\Z")
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of an answer. `stretch` is it bare, at `at` in the whole; `runs` are what of the issue it touches.
+
+    `is_marked` had the marks of a quote; `is_quote` is what was found out.
+    """
+
+    text: str
+    kind: SpanKind
+    depth: int
+    stretch: str
+    at: int
+    runs: Sequence[Run] = ()
+    covered: int = 0
+    is_marked: bool = False
+    is_quote: bool = False
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip()
+
+    @property
+    def says(self) -> bool:
+        """Whether anything is on it but signs: letters, digits, an emoji."""
+        return _SAYS.search(self.text) is not None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it stands in the issue."""
+        return bool(self.stretch) and self.covered >= MOST * len(self.stretch)
+
+    @property
+    def main(self) -> Run | None:
+        """The run that has most of it."""
+        return max(self.runs, key=self.overlap, default=None)
+
+    def overlap(self, run: Run) -> int:
+        return min(run.end, self.at + len(self.stretch)) - max(run.at, self.at)
+
+
+def read_lines(spans: Sequence[Span], texts: Texts) -> list[Line]:
+    """The lines of an answer."""
+    lines = _flatten(spans)
+    whole = "".join([line.stretch for line in lines])
+    runs = texts.runs(whole)
+    _cover(lines, sorted([*runs, *_patches(runs, whole, texts)]))
+    for start, end in _stretches(lines):
+        _decide(lines, start, end)
+    return lines
+
+
+def _flatten(spans: Sequence[Span]) -> list[Line]:
+    lines: list[Line] = []
+    at = 0
+    for span in spans:
+        is_skipped = span.kind in _LEFT or span.kind is SpanKind.ATTRIBUTION
+        is_marked = span.kind is SpanKind.ATTRIBUTION or (span.kind is SpanKind.QUOTE and span.depth > 0)
+        for text in span.text.split("\n"):
+            stretch = "" if is_skipped else bare(text)
+            lines.append(Line(text, span.kind, span.depth, stretch, at, is_marked=is_marked, is_quote=is_marked))
+            at += len(stretch)
+    return lines
+
+
+def _cover(lines: Sequence[Line], runs: Sequence[Run]) -> None:
+    """Tells each line its runs."""
+    starts = [run.at for run in runs]
+    for line in lines:
+        if not line.stretch:
+            continue
+        end = line.at + len(line.stretch)
+        first = max(bisect_left(starts, line.at) - 1, 0)
+        last = bisect_left(starts, end, first)
+        line.runs = [run for run in runs[first:last] if run.end > line.at]
+        line.covered = sum(map(line.overlap, line.runs))
+
+
+def _patches(runs: Sequence[Run], whole: str, texts: Texts) -> list[Run]:
+    """What was changed a little on the way ("10th" to "10^th"), and short lines: the issue has the like at that place."""
+    found: list[Run] = []
+    for left, right in pairwise(runs):
+        here, there = right.at - left.end, right.there - left.there - left.size
+        if 0 < here <= _PATCH_MAX and 0 < there <= _PATCH_MAX and len(found) < _PATCHES_MAX:
+            ours = texts.stretch(left.there + left.size, there)
+            if SequenceMatcher(None, whole[left.end : right.at], ours, autojunk=False).ratio() >= MOST:
+                found.append(Run(left.end, here, left.there + left.size, left.owner))
+    return found
+
+
+def _stretches(lines: Sequence[Line]) -> list[tuple[int, int]]:
+    """Where lines of one kind without marks begin and end."""
+    found: list[tuple[int, int]] = []
+    start = 0
+    for end in range(1, len(lines) + 1):
+        if end == len(lines) or (lines[end].kind, lines[end].is_marked) != (lines[start].kind, lines[start].is_marked):
+            if not lines[start].is_marked and lines[start].kind not in _LEFT:
+                found.append((start, end))
+            start = end
+    return found
+
+
+def _decide(lines: Sequence[Line], start: int, end: int) -> None:
+    """Finds the quoted ones among lines without marks."""
+    kind = lines[start].kind
+    part = lines[start:end]
+    if kind is not SpanKind.TEXT:
+        size = sum(len(line.stretch) for line in part)
+        if sum(line.covered for line in part) < _FOREIGN * size:
+            # Another mail altogether: passed on it is the author's, else it is none of his words.
+            for line in part:
+                line.is_quote = kind is SpanKind.QUOTE
+            return
+        for line in part:
+            line.is_quote = line.is_known or not line.says or _FRAME.match(line.text) is not None
+    else:
+        _decide_text(lines, start, end)
+    _smooth(part)
+
+
+def _decide_text(lines: Sequence[Line], start: int, end: int) -> None:
+    """Text is the author's, but for what is said to stand in the issue by more than chance."""
+    for index in range(start, end):
+        line = lines[index]
+        above = lines[index - 1] if index else None
+        if not line.stretch or not line.is_known:
+            continue
+        if (
+            above is not None
+            and above.is_quote
+            and above.stretch
+            and line.runs[0].at < line.at
+            and line.covered == len(line.stretch)
+        ):
+            # It goes on where the quote above breaks off.
+            line.is_quote = True
+        elif weight(line.stretch) >= UNMARKED_MIN and line.covered >= 0.9 * len(line.stretch):
+            line.is_quote = True
+
+
+def _smooth(part: Sequence[Line]) -> None:
+    """Blank lines and signs between two quoted lines are quoted."""
+    since: list[Line] = []
+    has_quote = False
+    for line in part:
+        if line.is_quote and line.stretch:
+            for between in since if has_quote else ():
+                between.is_quote = True
+            has_quote, since = True, []
+        elif line.says and not line.is_quote:
+            has_quote, since = False, []
+        else:
+            since.append(line)
