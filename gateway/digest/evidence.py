@@ -20,6 +20,8 @@ from gateway.thread.titles import base_subject
 
 HEAD: Final = -1
 FOOT: Final = -2
+# Links, which stand in the foot and below each entry.
+_LINK = -3
 _OWN, _QUOTED, _FRAME, _TITLE = range(4)
 _KINDS = 4
 # What says less than so many letters is no evidence.
@@ -118,20 +120,25 @@ class Known:
             title = bare(subject[2])
             numbered = self._numbers.get(subject[1] or "", ())
             fit = [at for at in numbered if _is_start(title, bare(self.entries[at].title))] if title else []
-            return Names("heading", tuple(fit)) if fit else Names()
+            return self._heading(fit)
         for match in _NUMBER.finditer(text[:200]):
             rest = bare(text[match.end() :])
             fit = [at for at in self._numbers.get(match[1], ()) if _is_by(rest, bare(self.entries[at].author))]
             if fit:
-                return Names("heading", tuple(fit))
+                return self._heading(fit)
         return Names()
+
+    def _heading(self, fit: Sequence[int]) -> Names:
+        """A heading; what was in an earlier issue has none, only a line of context."""
+        told = tuple(entry for entry in fit if self.entries[entry].is_shown_in_full)
+        return Names("heading", told) if told else Names("mention" if fit else "", tuple(fit))
 
     def zone(self, line: Line) -> int:
         """HEAD or FOOT for what stands in the masthead, the contents or the foot; else 0."""
         if _TRAILER.match(line.text):
             return FOOT
         run = line.main
-        return run.owner if run is not None and run.owner < 0 and line.is_known else 0
+        return run.owner if run is not None and run.owner in (HEAD, FOOT) and line.is_known else 0
 
     def is_words(self, line: Line, least: int) -> bool:
         """Whether a line is somebody's words, or what he quoted, in so many letters."""
@@ -139,9 +146,11 @@ class Known:
         return run is not None and run.owner >= 0 and run.owner % _KINDS in (_OWN, _QUOTED) and line.overlap(run) >= least
 
     def owner(self, line: Line) -> int | None:
-        """The entry that a line most likely is from; None for a short one. A guess, for counting."""
+        """The entry whose words a line most likely is; None for a short one. A guess, for counting."""
         run = line.main
-        return run.owner // _KINDS if run is not None and run.owner >= 0 and line.is_known and run.size >= 2 * WORDS_MIN else None
+        if run is None or run.owner < 0 or run.owner % _KINDS == _QUOTED or not line.is_known or run.size < 2 * WORDS_MIN:
+            return None
+        return run.owner // _KINDS if self.entries[run.owner // _KINDS].is_shown_in_full else None
 
     def said_by(self, line: Line, whole: str, *, is_deep: bool = False) -> tuple[tuple[int, ...], int]:
         """The entries whose words a line holds, and how much it says of them; nothing for what is too little.
@@ -246,7 +255,9 @@ def _sections(text: str, entries: Sequence[Asked], markers: dict[str, int]) -> l
             lines[at] = ""
         elif found:
             starts.append((_heading_above(lines, at, entries[found[-1]].number, starts[-1][0] if starts else -1), found[-1]))
-    parts = [(HEAD, lines[: starts[0][0] if starts else foot]), (FOOT, lines[foot:])]
+    links = [line for line in lines[foot:] if line.startswith("mailto:")]
+    parts = [(HEAD, lines[: starts[0][0] if starts else foot]), *((_LINK, [link]) for link in links)]
+    parts.append((FOOT, [line for line in lines[foot:] if not line.startswith("mailto:")]))
     for (start, entry), (stop, _) in zip(starts, [*starts[1:], (foot, 0)], strict=True):
         parts.append((entry * _KINDS + _FRAME, lines[start:stop]))
     return [*((owner, bare("\n".join(part))) for owner, part in parts), *mentions]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 
 import lxml.html
@@ -147,8 +148,9 @@ class Writer:
 
     def _is_repeated(self, section: Section, words: str) -> bool:
         """Whether other entries have these words too, so that nobody could tell."""
-        wanted = "".join(words.split("[...]")[0].split())
-        return any(wanted in _squeezed(other) for other in self.shown.sections.values() if other is not section)
+        wanted = _squeezed(words.split("[...]")[0])
+        others = (other for other in self.shown.sections.values() if other is not section)
+        return any(wanted in _squeezed("\n".join((*other.heading, *other.body))) for other in others)
 
     def mail(self) -> bytes:
         rng = self.rng
@@ -164,8 +166,9 @@ class Writer:
         return mail(text, "", subject, encoding, is_flowed=self.client.is_flowed)
 
 
-def _squeezed(section: Section) -> str:
-    return "".join("".join((*section.heading, *section.body)).replace("> ", "").split())
+@cache
+def _squeezed(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
 
 
 def answer(shown_issues: tuple[Shown, ...], rng: random.Random, serial: int) -> Answer:
