@@ -23,11 +23,13 @@ MOST: Final = 0.6
 UNMARKED_MIN: Final = 24
 _PATCH_MAX: Final = 80
 _PATCHES_MAX: Final = 300
-_FOREIGN: Final = 0.2
+# A line of so many letters shows that it is our issue that is quoted.
+_OURS_MIN: Final = 8
+_SIGNATURE_LINES: Final = 11
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 _SAYS = re.compile(r"[^\s!-/:-@\[-`{-~\u2000-\u206f\u2500-\u257f·•]")
 # What stands between entries of a digest, in every language.
-_FRAME = re.compile(r"\s*(?:-{3,}|\*{3,}|_{3,}|mailto:\S+|<?https?://\S+>?|<?mailto:\S+>?)\s*\Z")
+_FRAME = re.compile(r"\s*(?:\S.*\[#[0-9a-z]{8,16}\]|-{3,}|\*{3,}|_{3,}|mailto:\S+|<?https?://\S+>?|<?mailto:\S+>?)\s*\Z")
 
 
 @dataclass(slots=True)
@@ -133,20 +135,23 @@ def _stretches(lines: Sequence[Line]) -> list[tuple[int, int]]:
 
 def _decide(lines: Sequence[Line], start: int, end: int) -> None:
     """Finds the quoted ones among lines without marks."""
-    kind = lines[start].kind
     part = lines[start:end]
-    if kind is not SpanKind.TEXT:
-        size = sum(len(line.stretch) for line in part)
-        if sum(line.covered for line in part) < _FOREIGN * size:
-            # Another mail altogether: passed on it is the author's, else it is none of his words.
-            for line in part:
-                line.is_quote = kind is SpanKind.QUOTE
-            return
+    if lines[start].kind is SpanKind.TEXT:
+        _decide_text(lines, start, end)
+    elif any(line.is_known and weight(line.stretch) >= _OURS_MIN for line in part):
         for line in part:
             line.is_quote = line.is_known or not line.says or _FRAME.match(line.text) is not None
-    else:
-        _decide_text(lines, start, end)
+        _sign(part)
+    # Else it is another mail altogether: passed on, or answered by mistake; none of its words may be lost.
     _smooth(part)
+
+
+def _sign(part: Sequence[Line]) -> None:
+    """Marks the author's signature below an unmarked quote."""
+    at = next((at for at in range(len(part) - 1, -1, -1) if part[at].text.rstrip() == "--"), len(part))
+    if len(part) - at <= _SIGNATURE_LINES and not any(line.is_quote and line.stretch for line in part[at:]):
+        for line in part[at:]:
+            line.kind, line.is_quote = SpanKind.SIGNATURE, False
 
 
 def _decide_text(lines: Sequence[Line], start: int, end: int) -> None:
@@ -165,7 +170,8 @@ def _decide_text(lines: Sequence[Line], start: int, end: int) -> None:
         ):
             # It goes on where the quote above breaks off.
             line.is_quote = True
-        elif weight(line.stretch) >= UNMARKED_MIN and line.covered >= 0.9 * len(line.stretch):
+        elif line.covered >= 0.9 * len(line.stretch) and sum(run.size for run in line.runs) >= UNMARKED_MIN:
+            # The run may go over many lines, of which this is a short one.
             line.is_quote = True
 
 

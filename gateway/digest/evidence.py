@@ -22,8 +22,8 @@ HEAD: Final = -1
 FOOT: Final = -2
 # Links, which stand in the foot and below each entry.
 _LINK = -3
-_OWN, _QUOTED, _FRAME, _TITLE = range(4)
-_KINDS = 4
+_OWN, _QUOTED, _FRAME, _TITLE, _MENTION = range(5)
+_KINDS = 5
 # What says less than so many letters is no evidence.
 WORDS_MIN: Final = 8
 # A marker, perhaps broken over two lines or set in other brackets (Crockford base32: no i, l, o, u).
@@ -44,7 +44,8 @@ _BUDGET: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a line names: `entries` by number, several when it cannot be told which; `how` is "marker", "mention" or "heading".
+    """What a line names: `entries` by number, several when it cannot be told which; `how` is "marker", "heading", "mention" for
+    a line of context, or "foot" for a link of the foot.
 
     `unknown` are markers that are none of the entries'.
     """
@@ -77,6 +78,9 @@ class Known:
         markers = list(_MARKER.finditer(text)) if "#" in text or "＃" in text else []
         if markers:
             return self._marked(line, text, markers, below)
+        run = line.main
+        if run is not None and run.owner >= 0 and run.owner % _KINDS == _MENTION and line.is_known:
+            return Names("mention", (run.owner // _KINDS,))
         if not any(char.isdigit() for char in text[:80]) and "Subject:" not in text:
             return Names()
         return self._headed(text) if not self.is_words(line, 8) else Names()
@@ -84,7 +88,7 @@ class Known:
     def _marked(self, line: Line, text: str, found: Sequence[re.Match[str]], below: Line | None) -> Names:
         end = found[-1].end()
         if _MARKED_LINK.match(text, end) or (below and not text[end:].strip() and _MARKED_LINK.match(below.text)):
-            return Names()
+            return Names("foot")
         known: list[int] = []
         unknown: list[str] = []
         for match in found:
@@ -111,9 +115,9 @@ class Known:
     def _is_mention(self, text: str, entry: int) -> bool:
         """Whether it is the line of context that an entry of an earlier issue has: number, title, author, marker."""
         asked = self.entries[entry]
-        if not asked.number or (asked.is_shown_in_full and entry not in self._twice):
-            return False
-        return _is_line_of_context(text, asked)
+        if entry in self._twice:
+            return _is_line_of_context(text, asked)
+        return not asked.is_shown_in_full and "Subject:" not in text
 
     def _headed(self, text: str) -> Names:
         if (subject := _SUBJECT.search(text)) is not None:
@@ -187,10 +191,16 @@ class Known:
                 kinds[owner % _KINDS][owner // _KINDS] = None
         if is_deep:
             kinds[_OWN] |= kinds[_QUOTED]
-        for kind in (_OWN, _TITLE, _QUOTED, _FRAME):
+        for kind in (_OWN, _TITLE, _QUOTED):
             if kinds[kind]:
                 return tuple(kinds[kind])
-        return ()
+        # What stands around several entries is the issue's.
+        return tuple(kinds[_FRAME]) if len(kinds[_FRAME]) == 1 else ()
+
+    def has_alone(self, entry: int, line: Line) -> bool:
+        """Whether that entry and no other has a line that says little."""
+        owners = [owner for owner in self.texts.owners_of(line.stretch) if owner >= 0]
+        return {owner // _KINDS for owner in owners} == {entry}
 
     def holds(self, entry: int, line: Line, whole: str) -> bool:
         """Whether an entry, with its heading and what it quotes, has the words of a line."""
@@ -251,7 +261,7 @@ def _sections(text: str, entries: Sequence[Asked], markers: dict[str, int]) -> l
             foot = at
             break
         if found and _is_line_of_context(line, entries[found[-1]]):
-            mentions.append((found[-1] * _KINDS + _FRAME, bare(line)))
+            mentions.append((found[-1] * _KINDS + _MENTION, bare(line)))
             lines[at] = ""
         elif found:
             starts.append((_heading_above(lines, at, entries[found[-1]].number, starts[-1][0] if starts else -1), found[-1]))

@@ -31,6 +31,7 @@ class _Walk:
     says: int = 0
     line: Line | None = None
     looks: int = 0
+    last: Line | None = None
     is_mixed: bool = False
     has_text: bool = False
     heading: Names | None = None
@@ -94,6 +95,8 @@ class Nearest:
             unknown += names.unknown
             if names.how == "mention":
                 mentions |= dict.fromkeys(names.entries)
+            elif names.how == "foot":
+                is_whole = is_whole or len(heads) > 1
             elif names.how and len(names.entries) == 1:
                 heads.setdefault(names.entries[0], _HOW[names.how])
             elif line.stretch and (zone := self.known.zone(line)):
@@ -142,6 +145,9 @@ class Nearest:
             if name.how == "mention" and walk.has_text:
                 walk.start = walk.start or at + 1
                 continue
+            if name.how == "foot":
+                walk.zone, walk.start = FOOT, walk.start or at + 1
+                break
             if name.how:
                 walk.heading, walk.start = name, walk.start or at + 1
                 break
@@ -156,6 +162,7 @@ class Nearest:
     def _look(self, walk: _Walk, line: Line) -> None:
         """Takes the words of one more line into account."""
         walk.has_text = walk.has_text or line.says
+        walk.last = walk.last or line
         if walk.is_mixed or len(walk.words) == 1 or walk.looks >= _LOOKS_MAX:
             return
         entries, says = self._said_by(line)
@@ -193,7 +200,8 @@ class Nearest:
         """A heading and the words below it."""
         found = Verdict(entry, how, detail="the nearest heading above" if how is not Evidence.WORDS else "the words quoted above")
         if not walk.words or walk.line is None:
-            is_sure = how is not Evidence.WORDS or not walk.has_text
+            # Words that are too few, or not in the issue: below its own heading they are an entry's, further down they may not be.
+            is_sure = is_near or not walk.has_text or (walk.last is not None and self.known.has_alone(entry, walk.last))
             return found if is_sure else Verdict(candidates=(entry,), detail="words that are not in the issue")
         if entry in walk.words or self.known.holds(entry, walk.line, self._whole):
             return found
@@ -211,9 +219,9 @@ class Nearest:
         """The entries that a quote holds, in its order."""
         found: dict[int, None] = {}
         for line, name in zip(quote, names, strict=True):
-            if name.how and len(name.entries) == 1:
+            if name.how in ("marker", "heading") and len(name.entries) == 1:
                 found |= dict.fromkeys(name.entries)
-            elif (entry := self.known.owner(line)) is not None and line.depth <= self._base:
+            elif not name.how and (entry := self.known.owner(line)) is not None and line.depth <= self._base:
                 found[entry] = None
         return list(found)
 

@@ -135,7 +135,7 @@ def html_body(client: Client, items: list[Item], language: str, subject: str, en
             end = tag.partition(" ")[0]
             pieces += [f"<{tag}>{escape(line) or '<br>'}</{end}>" for line in text.split("\n")]
     if ending:
-        pieces.append(f"<div><br></div><div>{escape(ending)}</div>")
+        pieces.append(f"<div><br></div>{''.join(f'<div>{escape(line)}</div>' for line in ending.split(chr(10)))}")
     body = "\n".join(pieces)
     return f'<html><head><meta charset="utf-8"></head><body dir="auto">{body}</body></html>'
 

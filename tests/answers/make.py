@@ -158,7 +158,7 @@ class Writer:
         ending = self.client.last or rng.choice(["", "", "-- \nAnn Example\nannexample.org"])
         encoding = rng.choice(["8bit", "quoted-printable", "base64"])
         if self.is_html:
-            html = html_body(self.client, self.items, language, subject, ending.replace("-- \n", ""))
+            html = html_body(self.client, self.items, language, subject, ending)
             return mail("", html, subject, encoding)
         text = text_body(self.client, self.items, language, subject, ending, rng)
         if rng.random() < 0.25:
