@@ -16,6 +16,8 @@ from typing import Final
 
 from gateway.digest.shingles import Run, Texts, bare, weight
 from gateway.mail.message import Span, SpanKind
+from gateway.parse.languages import SUBJECT
+from gateway.parse.quotes import attribution_at, divider_of, header_block_at, label_of
 
 # So much of a line must stand in the issue, for the line to stand there.
 MOST: Final = 0.6
@@ -26,6 +28,8 @@ _PATCHES_MAX: Final = 300
 # A line of so many letters shows that it is our issue that is quoted.
 _OURS_MIN: Final = 8
 _SIGNATURE_LINES: Final = 11
+_HEAD_LINES: Final = 24
+_SHORT: Final = 24
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 _SAYS = re.compile(r"[^\s!-/:-@\[-`{-~\u2000-\u206f\u2500-\u257f·•]")
 # What stands between entries of a digest, in every language.
@@ -36,7 +40,7 @@ _FRAME = re.compile(r"\s*(?:\S.*\[#[0-9a-z]{8,16}\]|-{3,}|\*{3,}|_{3,}|mailto:\S
 class Line:
     """One line of an answer. `stretch` is it bare, at `at` in the whole; `runs` are what of the issue it touches.
 
-    `is_marked` had the marks of a quote; `is_quote` is what was found out.
+    `is_marked` had the marks of a quote; `is_quote` is what was found out; an author's line `is_doubtful` that may be a quote.
     """
 
     text: str
@@ -48,6 +52,7 @@ class Line:
     covered: int = 0
     is_marked: bool = False
     is_quote: bool = False
+    is_doubtful: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -87,13 +92,20 @@ def _flatten(spans: Sequence[Span]) -> list[Line]:
     lines: list[Line] = []
     at = 0
     for span in spans:
-        is_skipped = span.kind in _LEFT or span.kind is SpanKind.ATTRIBUTION
         is_marked = span.kind is SpanKind.ATTRIBUTION or (span.kind is SpanKind.QUOTE and span.depth > 0)
-        for text in span.text.split("\n"):
-            stretch = "" if is_skipped else bare(text)
+        texts = span.text.split("\n")
+        skipped = len(texts) if span.kind in _LEFT else _header_of(texts) if span.kind is SpanKind.ATTRIBUTION else 0
+        for index, text in enumerate(texts):
+            stretch = bare(text) if index >= skipped else ""
             lines.append(Line(text, span.kind, span.depth, stretch, at, is_marked=is_marked, is_quote=is_marked))
             at += len(stretch)
     return lines
+
+
+def _header_of(texts: Sequence[str]) -> int:
+    """How many lines of an attribution are about the mail; a header block may have taken the first lines of the quote too."""
+    subject = next((at for at, text in enumerate(texts) if label_of(text) in SUBJECT), len(texts) - 1)
+    return subject + 1
 
 
 def _cover(lines: Sequence[Line], runs: Sequence[Run]) -> None:
@@ -138,12 +150,54 @@ def _decide(lines: Sequence[Line], start: int, end: int) -> None:
     part = lines[start:end]
     if lines[start].kind is SpanKind.TEXT:
         _decide_text(lines, start, end)
+        _mark_announced(part)
     elif any(line.is_known and weight(line.stretch) >= _OURS_MIN for line in part):
-        for line in part:
-            line.is_quote = line.is_known or not line.says or _FRAME.match(line.text) is not None
+        head = _head(part) if lines[start].kind is SpanKind.FORWARD else 0
+        for at, line in enumerate(part):
+            line.is_quote = at < head or line.is_known or not line.says or _FRAME.match(line.text) is not None
         _sign(part)
     # Else it is another mail altogether: passed on, or answered by mistake; none of its words may be lost.
     _smooth(part)
+    _doubt(part)
+
+
+def _head(part: Sequence[Line]) -> int:
+    """How many lines announce the mail that follows, where nothing stands above it."""
+    texts = [line.text for line in part[:_HEAD_LINES]]
+    for at, text in enumerate(texts):
+        if size := header_block_at(texts, at):
+            return at + _header_of(texts[at : at + size])
+        if text.strip() and not divider_of(text):
+            break
+    return 0
+
+
+def _mark_announced(part: Sequence[Line]) -> None:
+    """In text that turned out to quote: what announces the quote, and lines that stand around entries."""
+    texts = [line.text for line in part]
+    is_below = False
+    for at in range(len(part) - 1, -1, -1):
+        line = part[at]
+        if line.is_quote and line.stretch:
+            is_below = True
+        elif line.says and is_below:
+            count = (
+                attribution_at(texts, at)
+                if line.text.rstrip().endswith((":", "："))
+                else int(_FRAME.match(line.text) is not None)
+            )
+            for one in part[at - count + 1 : at + 1] if count else ():
+                one.is_quote = True
+            is_below = count > 0
+
+
+def _doubt(part: Sequence[Line]) -> None:
+    """Finds paragraphs among the author's that may be a short quote without marks: what follows may answer them."""
+    for at, line in enumerate(part):
+        above, below = part[at - 1] if at else None, part[at + 1] if at + 1 < len(part) else None
+        is_alone = (above is None or above.is_blank) and (below is None or below.is_blank)
+        if line.kind is not SpanKind.TEXT and not line.is_quote and is_alone and 0 < len(line.stretch) < _SHORT:
+            line.is_doubtful = True
 
 
 def _sign(part: Sequence[Line]) -> None:

@@ -40,7 +40,7 @@ def split_answer(spans: Sequence[Span], entries: Sequence[Asked], frame: Sequenc
     """
     known = know(entries, frame)
     lines = read_lines(spans, known.texts)
-    blocks = cut_blocks(lines)
+    blocks = cut_blocks(lines, known)
     if not any(block.has_words for block in blocks):
         return ()
     if sum(block.has_words for block in blocks) > PIECES_MAX:

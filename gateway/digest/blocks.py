@@ -13,6 +13,8 @@ from gateway.digest.evidence import Known, leading_marker
 from gateway.mail.message import Span, SpanKind
 
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER)
+_LAST_WORD = 32
+_LAST_LINES = 12
 # Signs that are no answer by themselves, as "?" and ":-)" are.
 _SIGNS = re.compile(r"[\s>|\-_=*#~]*\Z")
 _NUMBER = re.compile(r"(?:(?:re|ad|to|zu|an|@|#)\s*:?\s*#?)?(\d{1,5}(?:\.\d{1,5}){1,12})\s*:?", re.IGNORECASE)
@@ -37,6 +39,7 @@ class Block:
     quote: list[Line] = field(default_factory=list)
     own: list[Line] = field(default_factory=list)
     has_words: bool = False
+    is_doubtful: bool = False
 
     def address(self, known: Known) -> Verdict | None:
         """Whom the author names in front of his words, by marker or by number; None for nobody."""
@@ -70,10 +73,13 @@ class Block:
         return tuple(spans)
 
 
-def cut_blocks(lines: Sequence[Line]) -> list[Block]:
-    """The blocks of an answer, in order. A marker at the start of a line of the author's begins one without a quote."""
+def cut_blocks(lines: Sequence[Line], known: Known) -> list[Block]:
+    """The blocks of an answer, in order. A marker at the start of a line of the author's begins one without a quote.
+
+    So does a paragraph of the author's that may be a short quote without marks, when there is more than a last word below it.
+    """
     blocks = [Block()]
-    for line in lines:
+    for at, line in enumerate(lines):
         if line.kind is SpanKind.LIST_FOOTER:
             continue
         if line.is_quote:
@@ -83,9 +89,21 @@ def cut_blocks(lines: Sequence[Line]) -> list[Block]:
             continue
         if blocks[-1].has_words and line.kind not in _LEFT and leading_marker(line.text):
             blocks.append(Block())
+        elif blocks[-1].has_words and line.is_doubtful and known.texts.owners_of(line.stretch) and _goes_on(lines, at):
+            blocks.append(Block(is_doubtful=True))
         blocks[-1].own.append(line)
         blocks[-1].has_words = blocks[-1].has_words or (line.kind not in _LEFT and not _SIGNS.match(line.text))
     return blocks
+
+
+def _goes_on(lines: Sequence[Line], at: int) -> bool:
+    """Whether the author says more below that line than one says at the end."""
+    size = 0
+    for line in lines[at + 1 : at + 1 + _LAST_LINES]:
+        if line.is_quote or line.kind in _LEFT:
+            break
+        size += len(line.stretch)
+    return size >= _LAST_WORD
 
 
 def said_spans(lines: Iterable[Line]) -> tuple[Span, ...]:

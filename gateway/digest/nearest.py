@@ -66,7 +66,9 @@ class Nearest:
         walk = self._walk(block.quote, names)
         self._below_foot = walk.zone == FOOT and not walk.has_text
         address = block.address(self.known)
-        verdict = self._settle(block, walk) if block.quote else Verdict(self._section, self._how)
+        verdict = self._settle(walk) if block.quote else Verdict(self._section, self._how)
+        if block.is_doubtful:
+            verdict = Verdict(candidates=() if self._section is None else (self._section,), detail="below what may be a quote")
         if is_alone and verdict.entry is not None and len(seen := self._seen(block.quote, names)) >= MANY:
             verdict = Verdict(None, candidates=_few([verdict.entry, *reversed(seen)]), detail="below several entries")
         self._remember(block.quote, names, walk, verdict)
@@ -178,7 +180,7 @@ class Nearest:
     def _said_by(self, line: Line) -> tuple[tuple[int, ...], int]:
         return self.known.said_by(line, self._whole, is_deep=line.depth > self._base)
 
-    def _settle(self, block: Block, walk: _Walk) -> Verdict:
+    def _settle(self, walk: _Walk) -> Verdict:
         """The entry that heading and words agree on."""
         heading = walk.heading
         if heading is not None and heading.entries:
@@ -204,10 +206,16 @@ class Nearest:
             is_sure = is_near or not walk.has_text or (walk.last is not None and self.known.has_alone(entry, walk.last))
             return found if is_sure else Verdict(candidates=(entry,), detail="words that are not in the issue")
         if entry in walk.words or self.known.holds(entry, walk.line, self._whole):
-            return found
+            if is_near or walk.words == (entry,) or not self._was_quoted(walk.line):
+                return found
+            return self._told(walk.words, how, "words that were quoted before", entry)
         if walk.says < STRONG and is_near:
             return found
         return self._told(walk.words, Evidence.WORDS, "the words quoted above, below another heading", entry)
+
+    def _was_quoted(self, line: Line) -> bool:
+        """Whether the same was quoted further up: then it does not go on there."""
+        return line.stretch in self._whole[: line.at]
 
     def _told(self, entries: Sequence[int], how: Evidence, detail: str, *others: int) -> Verdict:
         if len(entries) == 1:

@@ -80,7 +80,12 @@ def takes_html(client: Client) -> bool:
 
 def _block(language: str, subject: str, *, bold: bool = False) -> list[str]:
     sender, sent, to, about, _ = LABELS[language]
-    rows = ((sender, "Forum <forum@lists.example>"), (sent, "Saturday, 21 November 2026 07:00"), (to, "ann@example.org"), (about, subject))
+    rows = (
+        (sender, "Forum <forum@lists.example>"),
+        (sent, "Saturday, 21 November 2026 07:00"),
+        (to, "ann@example.org"),
+        (about, subject),
+    )
     return [f"{label}: {value}" for label, value in rows]
 
 
@@ -192,7 +197,11 @@ def mail(text: str, html: str, subject: str, encoding: str, *, is_flowed: bool =
     """The bytes of an answer; both parts when both are there."""
     head = f"From: Ann <ann@example.org>\nTo: forum@lists.example\nSubject: Re: {subject}\nMessage-ID: <a@x.example>\nMIME-Version: 1.0\n"
     flowed = "; format=flowed" if is_flowed else ""
-    parts = [_leaf(kind, content, encoding) for kind, content in ((f"plain; charset=utf-8{flowed}", text), ("html; charset=utf-8", html)) if content]
+    parts = [
+        _leaf(kind, content, encoding)
+        for kind, content in ((f"plain; charset=utf-8{flowed}", text), ("html; charset=utf-8", html))
+        if content
+    ]
     if len(parts) == 1:
         return head.encode() + parts[0]
     middle = b"".join(b"--=_b\n" + part + b"\n" for part in parts)

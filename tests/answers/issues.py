@@ -225,7 +225,9 @@ def _html_chunks(page: str) -> tuple[dict[str, str], tuple[tuple[str, str], ...]
     root = lxml.html.document_fromstring(page)
     elements: dict[str, str] = {}
     chunks: list[tuple[str, str]] = []
-    for one in root.xpath("//header|//nav|//h2[@class='headline']|//p[@class='context']|//div[@class='entry' or @class='article']|//footer"):
+    for one in root.xpath(
+        "//header|//nav|//h2[@class='headline']|//p[@class='context']|//div[@class='entry' or @class='article']|//footer"
+    ):
         source = lxml.html.tostring(one, encoding="unicode", with_tail=False)
         marker = (one.get("id") or "").removeprefix("c-") if one.tag == "div" else ""
         if marker:

@@ -113,14 +113,21 @@ class Writer:
 
     def _selected(self, section: Section, how: str) -> _Quote:
         if how in ("fragment", "short", "shortened") and (found := self._fragment(section, how)):
-            return _Quote(escape(found).join(("<p>", "</p>")) if self.is_html else found, False, len(found), self._is_repeated(section, found))
+            return _Quote(
+                escape(found).join(("<p>", "</p>")) if self.is_html else found,
+                False,
+                len(found),
+                self._is_repeated(section, found),
+            )
         own = " ".join(section.own)
         is_repeated = self._is_repeated(section, own)
         has_marker = how == "entry" or not own
         if self.is_html or self.has_page_text:
             source = section.html
             if how == "body" and own:
-                source = lxml.html.tostring(lxml.html.fragment_fromstring(source).xpath(".//div[@class='text']")[0], encoding="unicode", with_tail=False)
+                source = lxml.html.tostring(
+                    lxml.html.fragment_fromstring(source).xpath(".//div[@class='text']")[0], encoding="unicode", with_tail=False
+                )
             elif not has_marker:
                 source = without_markers(source)
             return _Quote(source if self.is_html else page_as_text(source), has_marker, len(own), is_repeated)
@@ -270,4 +277,6 @@ def _halved(writer: Writer, content: str) -> tuple[str, str]:
 def _flush(writer: Writer, run: list[str]) -> None:
     text = "\n".join(run)
     if text.strip():
-        writer.items.append(("quote", html_damaged(text, writer.damage) if writer.is_html else damaged(text, writer.damage, writer.rng)))
+        writer.items.append(
+            ("quote", html_damaged(text, writer.damage) if writer.is_html else damaged(text, writer.damage, writer.rng))
+        )

@@ -51,7 +51,9 @@ class Figures:
 
 def outcome_of(wish: Wish, pieces: tuple[Piece, ...]) -> str:
     """What became of some words of an author."""
-    said = [(piece, " ".join(span.text for span in piece.spans if span.kind in (SpanKind.TEXT, SpanKind.FORWARD))) for piece in pieces]
+    said = [
+        (piece, " ".join(span.text for span in piece.spans if span.kind in (SpanKind.TEXT, SpanKind.FORWARD))) for piece in pieces
+    ]
     homes = []
     for token in wish.tokens:
         having = [piece for piece, text in said if token in text]
