@@ -17,7 +17,7 @@ from typing import Final
 from gateway.digest.shingles import Run, Texts, bare, weight
 from gateway.mail.message import Span, SpanKind
 from gateway.parse.languages import SUBJECT
-from gateway.parse.quotes import attribution_at, divider_of, header_block_at, label_of
+from gateway.parse.quotes import attribution_at, divider_of, header_block_at, is_client_footer, label_of
 
 # So much of a line must stand in the issue, for the line to stand there.
 MOST: Final = 0.6
@@ -30,6 +30,8 @@ _OURS_MIN: Final = 8
 _SIGNATURE_LINES: Final = 11
 _HEAD_LINES: Final = 24
 _SHORT: Final = 24
+_DOUBT_MIN: Final = 4
+_LINK = re.compile(r"\s*<?mailto:")
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 _SAYS = re.compile(r"[^\s!-/:-@\[-`{-~\u2000-\u206f\u2500-\u257f·•]")
 # What stands between entries of a digest, in every language.
@@ -77,15 +79,15 @@ class Line:
         return min(run.end, self.at + len(self.stretch)) - max(run.at, self.at)
 
 
-def read_lines(spans: Sequence[Span], texts: Texts) -> list[Line]:
-    """The lines of an answer."""
+def read_lines(spans: Sequence[Span], texts: Texts) -> tuple[list[Line], str]:
+    """The lines of an answer, and all of it bare."""
     lines = _flatten(spans)
     whole = "".join([line.stretch for line in lines])
     runs = texts.runs(whole)
     _cover(lines, sorted([*runs, *_patches(runs, whole, texts)]))
     for start, end in _stretches(lines):
         _decide(lines, start, end)
-    return lines
+    return lines, whole
 
 
 def _flatten(spans: Sequence[Span]) -> list[Line]:
@@ -154,7 +156,9 @@ def _decide(lines: Sequence[Line], start: int, end: int) -> None:
     elif any(line.is_known and weight(line.stretch) >= _OURS_MIN for line in part):
         head = _head(part) if lines[start].kind is SpanKind.FORWARD else 0
         for at, line in enumerate(part):
-            line.is_quote = at < head or line.is_known or not line.says or _FRAME.match(line.text) is not None
+            if at < head:
+                line.stretch, line.runs = "", ()
+            line.is_quote = at < head or line.is_known or not line.says or _is_around(part, at)
         _sign(part)
     # Else it is another mail altogether: passed on, or answered by mistake; none of its words may be lost.
     _smooth(part)
@@ -181,29 +185,35 @@ def _mark_announced(part: Sequence[Line]) -> None:
         if line.is_quote and line.stretch:
             is_below = True
         elif line.says and is_below:
-            count = (
-                attribution_at(texts, at)
-                if line.text.rstrip().endswith((":", "："))
-                else int(_FRAME.match(line.text) is not None)
-            )
+            count = attribution_at(texts, at) if line.text.rstrip().endswith((":", "：")) else int(_is_around(part, at))
             for one in part[at - count + 1 : at + 1] if count else ():
                 one.is_quote = True
             is_below = count > 0
 
 
 def _doubt(part: Sequence[Line]) -> None:
-    """Finds paragraphs among the author's that may be a short quote without marks: what follows may answer them."""
-    for at, line in enumerate(part):
-        above, below = part[at - 1] if at else None, part[at + 1] if at + 1 < len(part) else None
-        is_alone = (above is None or above.is_blank) and (below is None or below.is_blank)
-        if line.kind is not SpanKind.TEXT and not line.is_quote and is_alone and 0 < len(line.stretch) < _SHORT:
-            line.is_doubtful = True
+    """Finds short lines of the author's that may be a quote without marks: what follows may answer them."""
+    if not any(line.is_quote and line.stretch for line in part):
+        return
+    for line in part:
+        line.is_doubtful = not line.is_quote and _DOUBT_MIN <= len(line.stretch) < _SHORT
+
+
+def _is_around(part: Sequence[Line], at: int) -> bool:
+    """Whether a line stands around entries: a rule, a link, a heading with its marker, or the name of the link below it."""
+    below = part[at + 1].text if at + 1 < len(part) else ""
+    return _FRAME.match(part[at].text) is not None or (len(part[at].stretch) < _SHORT and _LINK.match(below) is not None)
 
 
 def _sign(part: Sequence[Line]) -> None:
-    """Marks the author's signature below an unmarked quote."""
-    at = next((at for at in range(len(part) - 1, -1, -1) if part[at].text.rstrip() == "--"), len(part))
-    if len(part) - at <= _SIGNATURE_LINES and not any(line.is_quote and line.stretch for line in part[at:]):
+    """Marks the author's signature, and what his program adds, below an unmarked quote."""
+    last = len(part) - 1
+    while last > 0 and (part[last].is_blank or is_client_footer(part[last].text)):
+        if not part[last].is_blank:
+            part[last].kind, part[last].is_quote = SpanKind.CLIENT_FOOTER, False
+        last -= 1
+    at = next((at for at in range(last, max(last - _SIGNATURE_LINES, -1), -1) if part[at].text.rstrip() == "--"), len(part))
+    if not any(run.size >= UNMARKED_MIN for line in part[at:] for run in line.runs):
         for line in part[at:]:
             line.kind, line.is_quote = SpanKind.SIGNATURE, False
 

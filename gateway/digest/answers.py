@@ -39,14 +39,14 @@ def split_answer(spans: Sequence[Span], entries: Sequence[Asked], frame: Sequenc
     author's words whatever the language, and what stands around the entries is known.
     """
     known = know(entries, frame)
-    lines = read_lines(spans, known.texts)
+    lines, whole = read_lines(spans, known.texts)
     blocks = cut_blocks(lines, known)
     if not any(block.has_words for block in blocks):
         return ()
     if sum(block.has_words for block in blocks) > PIECES_MAX:
-        whole = said_spans([line for block in blocks for line in block.own])
-        return (Piece(marker=None, spans=whole, evidence=Evidence.UNKNOWN, detail="too many pieces"),)
-    verdicts = _verdicts(blocks, known, Nearest(known, lines))
+        said = said_spans([line for block in blocks for line in block.own])
+        return (Piece(marker=None, spans=said, evidence=Evidence.UNKNOWN, detail="too many pieces"),)
+    verdicts = _verdicts(blocks, known, Nearest(known, lines, whole))
     return _joined([_piece(block, verdict, known) for block, verdict in verdicts], known)
 
 

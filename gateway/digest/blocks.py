@@ -41,6 +41,12 @@ class Block:
     has_words: bool = False
     is_doubtful: bool = False
 
+    @property
+    def begins_doubtful(self) -> bool:
+        """Whether the first line may be a quote, and is not all that is said."""
+        said = [line for line in self.own if line.stretch]
+        return len(said) > 1 and said[0].is_doubtful
+
     def address(self, known: Known) -> Verdict | None:
         """Whom the author names in front of his words, by marker or by number; None for nobody."""
         line = next((line for line in self.own if not line.is_blank), None)

@@ -46,14 +46,13 @@ class Nearest:
 
     known: Known
     lines: Sequence[Line]
-    _whole: str = ""
+    whole: str
     _base: int = 1
     _section: int | None = None
     _how: Evidence = Evidence.UNKNOWN
     _below_foot: bool = field(default=False)
 
     def __post_init__(self) -> None:
-        self._whole = "".join([line.stretch for line in self.lines])
         self._base = min((line.depth for line in self.lines if line.is_quote and line.stretch and line.depth), default=1)
 
     def is_below_foot(self, block: Block) -> bool:
@@ -67,7 +66,7 @@ class Nearest:
         self._below_foot = walk.zone == FOOT and not walk.has_text
         address = block.address(self.known)
         verdict = self._settle(walk) if block.quote else Verdict(self._section, self._how)
-        if block.is_doubtful:
+        if block.is_doubtful or (walk.heading is not None and walk.heading.how == "mention" and block.begins_doubtful):
             verdict = Verdict(candidates=() if self._section is None else (self._section,), detail="below what may be a quote")
         if is_alone and verdict.entry is not None and len(seen := self._seen(block.quote, names)) >= MANY:
             verdict = Verdict(None, candidates=_few([verdict.entry, *reversed(seen)]), detail="below several entries")
@@ -111,14 +110,14 @@ class Nearest:
                     doubts.append((entries, line))
         found = dict(heads)
         for entry, line in said.items():
-            if not any(self.known.holds(head, line, self._whole) for head in heads):
+            if not any(self.known.holds(head, line, self.whole) for head in heads):
                 found.setdefault(entry, Evidence.WORDS)
         if not found:
             found = self._alike(doubts) or dict.fromkeys(mentions, Evidence.MARKER)
         candidates = _few([*found, *(entry for entries, _ in doubts for entry in entries)])
         if len(found) == 1 and not (is_whole and len(self.known.entries) > 1) and not unknown:
             (entry,) = found
-            if all(entry in entries or self.known.holds(entry, line, self._whole) for entries, line in doubts):
+            if all(entry in entries or self.known.holds(entry, line, self.whole) for entries, line in doubts):
                 return Verdict(entry, found[entry], detail="the only entry in the quote below")
         detail = "above a quote of more than one entry" if found else "above a quote that says nothing"
         return Verdict(candidates=candidates, unknown=tuple(unknown), detail=detail)
@@ -178,7 +177,7 @@ class Nearest:
             walk.is_mixed = True
 
     def _said_by(self, line: Line) -> tuple[tuple[int, ...], int]:
-        return self.known.said_by(line, self._whole, is_deep=line.depth > self._base)
+        return self.known.said_by(line, self.whole, is_deep=line.depth > self._base)
 
     def _settle(self, walk: _Walk) -> Verdict:
         """The entry that heading and words agree on."""
@@ -205,7 +204,7 @@ class Nearest:
             # Words that are too few, or not in the issue: below its own heading they are an entry's, further down they may not be.
             is_sure = is_near or not walk.has_text or (walk.last is not None and self.known.has_alone(entry, walk.last))
             return found if is_sure else Verdict(candidates=(entry,), detail="words that are not in the issue")
-        if entry in walk.words or self.known.holds(entry, walk.line, self._whole):
+        if entry in walk.words or self.known.holds(entry, walk.line, self.whole):
             if is_near or walk.words == (entry,) or not self._was_quoted(walk.line):
                 return found
             return self._told(walk.words, how, "words that were quoted before", entry)
@@ -215,7 +214,7 @@ class Nearest:
 
     def _was_quoted(self, line: Line) -> bool:
         """Whether the same was quoted further up: then it does not go on there."""
-        return line.stretch in self._whole[: line.at]
+        return line.stretch in self.whole[: line.at]
 
     def _told(self, entries: Sequence[int], how: Evidence, detail: str, *others: int) -> Verdict:
         if len(entries) == 1:
