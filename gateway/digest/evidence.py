@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
-from unicodedata import normalize
 
 from gateway.digest.answered import Line
 from gateway.digest.asked import Asked
@@ -210,15 +210,15 @@ class Known:
 
 def know(entries: Sequence[Asked], frame: Sequence[str] = ()) -> Known:
     """Entries ready to be compared with; `frame` are the texts of the issue as it was sent, and its page as text."""
-    texts: list[tuple[int, str]] = []
+    texts: list[Sequence[tuple[int, str]]] = []
     numbers: dict[str, list[int]] = {}
     markers: dict[str, int] = {}
     twice: set[int] = set()
     for at, asked in enumerate(entries):
         own = bare("\n".join([span.text for span in asked.spans if span.kind in (SpanKind.TEXT, SpanKind.FORWARD)]))
         quotes = [bare(span.text) for span in asked.spans if span.kind is SpanKind.QUOTE]
-        texts += [(at * _KINDS + _OWN, own), *((at * _KINDS + _QUOTED, quote) for quote in quotes)]
-        texts.append((at * _KINDS + _TITLE, bare(base_subject(asked.title))))
+        texts += [[(at * _KINDS + _OWN, own)], *([(at * _KINDS + _QUOTED, quote)] for quote in quotes)]
+        texts.append([(at * _KINDS + _TITLE, bare(base_subject(asked.title)))])
         numbers.setdefault(asked.number, []).append(at)
         first = markers.setdefault(canonical(asked.marker), at)
         if first != at:
@@ -226,7 +226,7 @@ def know(entries: Sequence[Asked], frame: Sequence[str] = ()) -> Known:
             twice |= {first, at}
             markers[canonical(asked.marker)] = at if asked.is_shown_in_full else first
     for text in frame:
-        texts += _sections(text, entries, markers)
+        texts.append(_sections(text, entries, markers))
     return Known(entries, Texts(texts), markers, numbers, frozenset(twice))
 
 
@@ -249,28 +249,28 @@ def leading_marker(text: str) -> str:
 
 
 def _sections(text: str, entries: Sequence[Asked], markers: dict[str, int]) -> list[tuple[int, str]]:
-    """The text of an issue, in parts: masthead and contents, each entry with its heading, the foot."""
-    lines = normalize("NFC", text).split("\n")
-    starts: list[tuple[int, int]] = []
-    foot = len(lines)
-    mentions: list[tuple[int, str]] = []
+    """The text of an issue, in parts: masthead and contents, each entry with its heading, lines of context, foot, links."""
+    lines = text.split("\n")
+    owners = [HEAD] * len(lines)
+    entry, since, is_foot = HEAD, 0, False
     for at, line in enumerate(lines):
         found = [markers[marker] for marker in markers_in(line) if marker in markers] if "#" in line else []
         is_link = at + 1 < len(lines) and lines[at + 1].startswith("mailto:")
-        if (found and is_link) or (starts and _REQUEST.search(line)):
-            foot = at
-            break
+        is_foot = is_foot or bool(found and is_link) or (entry != HEAD and _REQUEST.search(line) is not None)
+        if is_foot:
+            owners[at] = _LINK if line.startswith("mailto:") else FOOT
+            continue
+        owners[at] = entry
         if found and _is_line_of_context(line, entries[found[-1]]):
-            mentions.append((found[-1] * _KINDS + _MENTION, bare(line)))
-            lines[at] = ""
+            owners[at] = found[-1] * _KINDS + _MENTION
         elif found:
-            starts.append((_heading_above(lines, at, entries[found[-1]].number, starts[-1][0] if starts else -1), found[-1]))
-    links = [line for line in lines[foot:] if line.startswith("mailto:")]
-    parts = [(HEAD, lines[: starts[0][0] if starts else foot]), *((_LINK, [link]) for link in links)]
-    parts.append((FOOT, [line for line in lines[foot:] if not line.startswith("mailto:")]))
-    for (start, entry), (stop, _) in zip(starts, [*starts[1:], (foot, 0)], strict=True):
-        parts.append((entry * _KINDS + _FRAME, lines[start:stop]))
-    return [*((owner, bare("\n".join(part))) for owner, part in parts), *mentions]
+            entry = found[-1] * _KINDS + _FRAME
+            start = _heading_above(lines, at, entries[found[-1]].number, since)
+            owners[start : at + 1] = [entry] * (at + 1 - start)
+            since = at
+    return [
+        (owner, bare("\n".join([lines[at] for at in run]))) for owner, run in groupby(range(len(lines)), key=owners.__getitem__)
+    ]
 
 
 def _heading_above(lines: Sequence[str], at: int, number: str, stop: int) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import string
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 from unicodedata import normalize
@@ -57,22 +57,31 @@ def weight(stretch: str) -> int:
 class Texts:
     """Texts of owners, to look others up in; made once for an issue."""
 
-    def __init__(self, texts: Iterable[tuple[int, str]]) -> None:
-        kept = [(owner, text) for owner, text in texts if text]
-        self._owners = [owner for owner, _ in kept]
-        self._text = _END.join([text for _, text in kept])
+    def __init__(self, texts: Iterable[Sequence[tuple[int, str]]]) -> None:
+        """Each text comes in parts that follow one another, with their owners."""
+        pieces: list[str] = []
         self._starts: list[int] = []
+        self._owners: list[int] = []
+        groups: list[int] = []
         at = 0
-        for _, text in kept:
-            self._starts.append(at)
-            at += len(text) + 1
-        self._first, self._more = self._index()
+        for text in texts:
+            groups.append(at)
+            for owner, part in text:
+                if part:
+                    self._starts.append(at)
+                    self._owners.append(owner)
+                    pieces.append(part)
+                    at += len(part)
+            pieces.append(_END)
+            at += 1
+        self._text = "".join(pieces)
+        self._first, self._more = self._index([*groups, at])
         self._known: dict[str, tuple[int, ...]] = {}
 
-    def _index(self) -> tuple[dict[str, int], dict[str, list[int]]]:
+    def _index(self, groups: Sequence[int]) -> tuple[dict[str, int], dict[str, list[int]]]:
         text = self._text
         places: list[int] = []
-        for start, stop in pairwise([*self._starts, len(text) + 1]):
+        for start, stop in pairwise(groups):
             places += range(start, stop - GRAM, GRAM)
         grams = [text[at : at + GRAM] for at in places]
         first = dict(zip(reversed(grams), reversed(places), strict=True))
@@ -103,6 +112,19 @@ class Texts:
                 start, size, there = start + overlap, size - overlap, there + overlap
             found.append(Run(start, size, there, self._owner_at(there)))
             at = start + size
+        return [part for run in found for part in self._parts(run)]
+
+    def _parts(self, run: Run) -> list[Run]:
+        """A run cut where another owner's part begins."""
+        index = bisect_right(self._starts, run.there)
+        if index >= len(self._starts) or self._starts[index] >= run.there + run.size:
+            return [run]
+        found: list[Run] = []
+        at, there, end = run.at, run.there, run.there + run.size
+        while there < end:
+            stop = min(self._starts[index], end) if index < len(self._starts) else end
+            found.append(Run(at, stop - there, there, self._owners[index - 1]))
+            at, there, index = at + stop - there, stop, index + 1
         return found
 
     def owners_of(self, stretch: str) -> tuple[int, ...]:
