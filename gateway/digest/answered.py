@@ -25,8 +25,10 @@ MOST: Final = 0.6
 UNMARKED_MIN: Final = 24
 _PATCH_MAX: Final = 80
 _PATCHES_MAX: Final = 300
-# A line of so many letters shows that it is our issue that is quoted.
-_OURS_MIN: Final = 8
+# Stretches of so many letters show that it is our issue that is quoted; some lines of long ones that it is without marks.
+_OURS_MIN: Final = 16
+_OURS_SURE: Final = 48
+_OURS_LINES: Final = 4
 _SIGNATURE_LINES: Final = 11
 _HEAD_LINES: Final = 24
 _SHORT: Final = 24
@@ -69,6 +71,12 @@ class Line:
     def is_known(self) -> bool:
         """Whether it stands in the issue."""
         return bool(self.stretch) and self.covered >= MOST * len(self.stretch)
+
+    @property
+    def reach(self) -> int:
+        """How many letters of the issue go on through this line, over those above and below it too."""
+        size = sum(run.size for run in self.runs)
+        return size if self.stretch.isascii() else size + weight(self.stretch) - len(self.stretch)
 
     @property
     def main(self) -> Run | None:
@@ -150,18 +158,21 @@ def _stretches(lines: Sequence[Line]) -> list[tuple[int, int]]:
 def _decide(lines: Sequence[Line], start: int, end: int) -> None:
     """Finds the quoted ones among lines without marks."""
     part = lines[start:end]
-    if lines[start].kind is SpanKind.TEXT:
+    is_text = lines[start].kind is SpanKind.TEXT
+    if is_text and sum(line.reach >= _OURS_SURE for line in part) < _OURS_LINES:
         _decide_text(lines, start, end)
-        _mark_announced(part)
-    elif any(line.is_known and weight(line.stretch) >= _OURS_MIN for line in part):
+    elif any(line.is_known and line.reach >= _OURS_MIN for line in part):
         head = _head(part) if lines[start].kind is SpanKind.FORWARD else 0
         for at, line in enumerate(part):
             if at < head:
                 line.stretch, line.runs = "", ()
-            line.is_quote = at < head or line.is_known or not line.says or _is_around(part, at)
-        _sign(part)
+            line.is_quote = at < head or (line.says and ((line.is_known and line.reach >= _OURS_MIN) or _is_around(part, at)))
     # Else it is another mail altogether: passed on, or answered by mistake; none of its words may be lost.
     _smooth(part)
+    if is_text:
+        _mark_announced(part)
+    else:
+        _sign(part)
     _doubt(part)
 
 
@@ -196,7 +207,7 @@ def _doubt(part: Sequence[Line]) -> None:
     if not any(line.is_quote and line.stretch for line in part):
         return
     for line in part:
-        line.is_doubtful = not line.is_quote and _DOUBT_MIN <= len(line.stretch) < _SHORT
+        line.is_doubtful = not line.is_quote and line.kind not in _LEFT and _DOUBT_MIN <= len(line.stretch) < _SHORT
 
 
 def _is_around(part: Sequence[Line], at: int) -> bool:
@@ -234,7 +245,7 @@ def _decide_text(lines: Sequence[Line], start: int, end: int) -> None:
         ):
             # It goes on where the quote above breaks off.
             line.is_quote = True
-        elif line.covered >= 0.9 * len(line.stretch) and sum(run.size for run in line.runs) >= UNMARKED_MIN:
+        elif line.covered >= 0.9 * len(line.stretch) and line.reach >= UNMARKED_MIN:
             # The run may go over many lines, of which this is a short one.
             line.is_quote = True
 

@@ -150,11 +150,24 @@ class Known:
         return run is not None and run.owner >= 0 and run.owner % _KINDS in (_OWN, _QUOTED) and line.overlap(run) >= least
 
     def owner(self, line: Line) -> int | None:
-        """The entry whose words a line most likely is; None for a short one. A guess, for counting."""
+        """The entry whose words a line most likely is; None for a short one. A guess."""
         run = line.main
-        if run is None or run.owner < 0 or run.owner % _KINDS == _QUOTED or not line.is_known or run.size < 2 * WORDS_MIN:
+        if (
+            run is None
+            or run.owner < 0
+            or run.owner % _KINDS not in (_OWN, _FRAME)
+            or not line.is_known
+            or run.size < 2 * WORDS_MIN
+        ):
             return None
-        return run.owner // _KINDS if self.entries[run.owner // _KINDS].is_shown_in_full else None
+        return run.owner // _KINDS
+
+    def teller(self, line: Line) -> int | None:
+        """The entry that has all of a line among its own words, and is the only one."""
+        if not line.is_known or weight(line.stretch) < 2 * WORDS_MIN:
+            return None
+        owners = [owner // _KINDS for owner in self.texts.owners_of(line.stretch) if owner >= 0 and owner % _KINDS == _OWN]
+        return owners[0] if len(owners) == 1 else None
 
     def said_by(self, line: Line, whole: str, *, is_deep: bool = False) -> tuple[tuple[int, ...], int]:
         """The entries whose words a line holds, and how much it says of them; nothing for what is too little.

@@ -5,6 +5,7 @@ In: blocks, in order. Out: a `Verdict` for each. What a block says of headings h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,6 +14,7 @@ from gateway.digest.answered import Line
 from gateway.digest.asked import Evidence
 from gateway.digest.blocks import Block, Verdict
 from gateway.digest.evidence import FOOT, HEAD, Known, Names
+from gateway.mail.message import SpanKind
 
 # Words of so many letters are another entry's, whatever stands above them.
 STRONG: Final = 24
@@ -20,6 +22,7 @@ STRONG: Final = 24
 MANY: Final = 3
 CANDIDATES_MAX: Final = 20
 _LOOKS_MAX: Final = 12
+_RULE = re.compile(r"[\s\-_=*>|]*\Z")
 _HOW = {"marker": Evidence.MARKER, "mention": Evidence.MARKER, "heading": Evidence.HEADING}
 
 
@@ -69,7 +72,7 @@ class Nearest:
         if block.is_doubtful or (walk.heading is not None and walk.heading.how == "mention" and block.begins_doubtful):
             verdict = Verdict(candidates=() if self._section is None else (self._section,), detail="below what may be a quote")
         if is_alone and verdict.entry is not None and len(seen := self._seen(block.quote, names)) >= MANY:
-            verdict = Verdict(None, candidates=_few([verdict.entry, *reversed(seen)]), detail="below several entries")
+            verdict = Verdict(None, candidates=_few([verdict.entry, *seen]), detail="below several entries")
         self._remember(block.quote, names, walk, verdict)
         unknown = (*block.unknown(self.known), *walk.unknown)
         if address is not None:
@@ -141,6 +144,7 @@ class Nearest:
         for at in range(len(quote) - 1, -1, -1):
             line, name = quote[at], names[at]
             if not line.stretch:
+                walk.has_text = walk.has_text or (line.kind is SpanKind.QUOTE and not _RULE.match(line.text))
                 continue
             walk.unknown += name.unknown
             if name.how == "mention" and walk.has_text:
@@ -201,7 +205,7 @@ class Nearest:
         """A heading and the words below it."""
         found = Verdict(entry, how, detail="the nearest heading above" if how is not Evidence.WORDS else "the words quoted above")
         if not walk.words or walk.line is None:
-            # Words that are too few, or not in the issue: below its own heading they are an entry's, further down they may not be.
+            # Words that are too few, or not in the issue: right below its heading they are an entry's, further down who knows.
             is_sure = is_near or not walk.has_text or (walk.last is not None and self.known.has_alone(entry, walk.last))
             return found if is_sure else Verdict(candidates=(entry,), detail="words that are not in the issue")
         if entry in walk.words or self.known.holds(entry, walk.line, self.whole):
@@ -223,13 +227,15 @@ class Nearest:
         return Verdict(candidates=_few([*entries, *others]), detail=what)
 
     def _seen(self, quote: Sequence[Line], names: Sequence[Names]) -> list[int]:
-        """The entries that a quote holds, in its order."""
+        """The last entries that a quote holds, as many as make it too many."""
         found: dict[int, None] = {}
-        for line, name in zip(quote, names, strict=True):
+        for line, name in zip(reversed(quote), reversed(names), strict=True):
             if name.how in ("marker", "heading") and len(name.entries) == 1:
                 found |= dict.fromkeys(name.entries)
-            elif not name.how and (entry := self.known.owner(line)) is not None and line.depth <= self._base:
+            elif not name.how and line.depth <= self._base and (entry := self.known.teller(line)) is not None:
                 found[entry] = None
+            if len(found) >= MANY:
+                break
         return list(found)
 
     def _remember(self, quote: Sequence[Line], names: Sequence[Names], walk: _Walk, verdict: Verdict) -> None:
