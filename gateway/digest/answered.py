@@ -73,9 +73,14 @@ class Line:
         return bool(self.stretch) and self.covered >= MOST * len(self.stretch)
 
     @property
+    def is_deep(self) -> bool:
+        """Whether it quotes within what it quotes."""
+        return self.text.lstrip()[:1] == ">"
+
+    @property
     def reach(self) -> int:
         """How many letters of the issue go on through this line, over those above and below it too."""
-        size = sum(run.size for run in self.runs)
+        size = max((run.total for run in self.runs), default=0)
         return size if self.stretch.isascii() else size + weight(self.stretch) - len(self.stretch)
 
     @property
@@ -139,7 +144,7 @@ def _patches(runs: Sequence[Run], whole: str, texts: Texts) -> list[Run]:
         if 0 < here <= _PATCH_MAX and 0 < there <= _PATCH_MAX and len(found) < _PATCHES_MAX:
             ours = texts.stretch(left.there + left.size, there)
             if SequenceMatcher(None, whole[left.end : right.at], ours, autojunk=False).ratio() >= MOST:
-                found.append(Run(left.end, here, left.there + left.size, left.owner))
+                found.append(Run(left.end, here, left.there + left.size, left.owner, left.total))
     return found
 
 

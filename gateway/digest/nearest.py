@@ -181,7 +181,7 @@ class Nearest:
             walk.is_mixed = True
 
     def _said_by(self, line: Line) -> tuple[tuple[int, ...], int]:
-        return self.known.said_by(line, self.whole, is_deep=line.depth > self._base)
+        return self.known.said_by(line, self.whole, is_deep=line.is_deep or line.depth > self._base)
 
     def _settle(self, walk: _Walk) -> Verdict:
         """The entry that heading and words agree on."""
@@ -232,7 +232,9 @@ class Nearest:
         for line, name in zip(reversed(quote), reversed(names), strict=True):
             if name.how in ("marker", "heading") and len(name.entries) == 1:
                 found |= dict.fromkeys(name.entries)
-            elif not name.how and line.depth <= self._base and (entry := self.known.teller(line)) is not None:
+            elif (
+                not name.how and line.depth <= self._base and not line.is_deep and (entry := self.known.teller(line)) is not None
+            ):
                 found[entry] = None
             if len(found) >= MANY:
                 break

@@ -19,6 +19,7 @@ GRAM: Final = 8
 # Of a gram that stands everywhere, so many places are tried.
 PLACES: Final = 6
 _BACK: Final = 256
+_NEAR: Final = 200
 _ALIKE: Final = 12
 # A sign of Chinese, Japanese or Korean says as much as two or three letters.
 _DENSE = re.compile("[\u1100-\u11ff\u2e80-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]")
@@ -30,12 +31,13 @@ _END: Final = "\0"
 
 
 class Run(NamedTuple):
-    """`size` characters at `at` that stand at `there` in the owners' texts."""
+    """`size` characters at `at` that stand at `there` in the owners' texts; all around them `total` go on through owners."""
 
     at: int
     size: int
     there: int
     owner: int
+    total: int
 
     @property
     def end(self) -> int:
@@ -94,36 +96,43 @@ class Texts:
 
     def runs(self, text: str) -> list[Run]:
         """The stretches of bare `text` that stand here, in order, none within another; time goes with its length."""
-        found: list[Run] = []
+        found: list[tuple[int, int, int]] = []
         first, more = self._first, self._more
-        at, last = 0, len(text) - GRAM
+        at, last, after = 0, len(text) - GRAM, -1
         while at <= last:
             gram = text[at : at + GRAM]
+            # Where the last one broke off comes first: a quote goes on in its text.
+            next_to = self._text.find(gram, after, after + _NEAR) if after >= 0 else -1
             there = first.get(gram)
-            if there is None:
+            if there is None and next_to < 0:
                 at += 1
                 continue
-            best = max([self._stretch(text, at, place) for place in (there, *more.get(gram, ()))], key=lambda run: run[1])
-            start, size, there = best
+            start, size, there = self._longest(text, at, next_to, () if there is None else (there, *more.get(gram, ())))
             # A stretch that goes back over others tells where they came from too.
-            while found and start <= found[-1].at:
+            while found and start <= found[-1][0]:
                 found.pop()
-            if found and (overlap := found[-1].end - start) > 0:
+            if found and (overlap := found[-1][0] + found[-1][1] - start) > 0:
                 start, size, there = start + overlap, size - overlap, there + overlap
-            found.append(Run(start, size, there, self._owner_at(there)))
-            at = start + size
-        return [part for run in found for part in self._parts(run)]
+            found.append((start, size, there))
+            at, after = start + size, there + size
+        return [part for run in found for part in self._parts(*run)]
 
-    def _parts(self, run: Run) -> list[Run]:
-        """A run cut where another owner's part begins."""
-        index = bisect_right(self._starts, run.there)
-        if index >= len(self._starts) or self._starts[index] >= run.there + run.size:
-            return [run]
+    def _longest(self, text: str, at: int, next_to: int, places: Sequence[int]) -> tuple[int, int, int]:
+        """The longest stretch there; half as long will do where the last one broke off."""
+        near = self._stretch(text, at, next_to) if next_to >= 0 else (at, 0, 0)
+        far = max([self._stretch(text, at, place) for place in places], key=lambda one: one[1], default=near)
+        return near if 2 * near[1] >= far[1] else far
+
+    def _parts(self, at: int, size: int, there: int) -> list[Run]:
+        """A stretch cut where another owner's part begins."""
+        index = bisect_right(self._starts, there)
+        if index >= len(self._starts) or self._starts[index] >= there + size:
+            return [Run(at, size, there, self._owners[index - 1], size)]
         found: list[Run] = []
-        at, there, end = run.at, run.there, run.there + run.size
+        end = there + size
         while there < end:
             stop = min(self._starts[index], end) if index < len(self._starts) else end
-            found.append(Run(at, stop - there, there, self._owners[index - 1]))
+            found.append(Run(at, stop - there, there, self._owners[index - 1], size))
             at, there, index = at + stop - there, stop, index + 1
         return found
 
@@ -142,9 +151,6 @@ class Texts:
     def stretch(self, there: int, size: int) -> str:
         """What stands there."""
         return self._text[there : there + size]
-
-    def _owner_at(self, there: int) -> int:
-        return self._owners[bisect_right(self._starts, there) - 1]
 
     def _stretch(self, text: str, at: int, there: int) -> tuple[int, int, int]:
         """Where the common stretch around two places begins, its size, and where it begins here."""
