@@ -32,7 +32,9 @@ _OURS_LINES: Final = 4
 _SIGNATURE_LINES: Final = 11
 _HEAD_LINES: Final = 24
 _SHORT: Final = 24
-_DOUBT_MIN: Final = 4
+_DOUBT_MIN: Final = 3
+_ALL: Final = 0.9
+_DIGIT = re.compile(r"\d")
 _LINK = re.compile(r"\s*<?mailto:")
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER, SpanKind.LIST_FOOTER)
 _SAYS = re.compile(r"[^\s!-/:-@\[-`{-~\u2000-\u206f\u2500-\u257f·•]")
@@ -99,7 +101,7 @@ def read_lines(spans: Sequence[Span], texts: Texts) -> tuple[list[Line], str]:
     runs = texts.runs(whole)
     _cover(lines, sorted([*runs, *_patches(runs, whole, texts)]))
     for start, end in _stretches(lines):
-        _decide(lines, start, end)
+        _decide(lines, start, end, texts)
     return lines, whole
 
 
@@ -160,7 +162,7 @@ def _stretches(lines: Sequence[Line]) -> list[tuple[int, int]]:
     return found
 
 
-def _decide(lines: Sequence[Line], start: int, end: int) -> None:
+def _decide(lines: Sequence[Line], start: int, end: int, texts: Texts) -> None:
     """Finds the quoted ones among lines without marks."""
     part = lines[start:end]
     is_text = lines[start].kind is SpanKind.TEXT
@@ -172,11 +174,13 @@ def _decide(lines: Sequence[Line], start: int, end: int) -> None:
             if at < head:
                 line.stretch, line.runs = "", ()
             line.is_quote = at < head or (line.says and ((line.is_known and line.reach >= _OURS_MIN) or _is_around(part, at)))
+    elif (size := sum(len(line.stretch) for line in part)) and sum(line.covered for line in part) >= _ALL * size:
+        for line in part:
+            line.is_quote = True
     # Else it is another mail altogether: passed on, or answered by mistake; none of its words may be lost.
     _smooth(part)
-    if is_text:
-        _mark_announced(part)
-    else:
+    _mark_announced(part, texts)
+    if not is_text:
         _sign(part)
     _doubt(part)
 
@@ -192,19 +196,25 @@ def _head(part: Sequence[Line]) -> int:
     return 0
 
 
-def _mark_announced(part: Sequence[Line]) -> None:
+def _mark_announced(part: Sequence[Line], texts: Texts) -> None:
     """In text that turned out to quote: what announces the quote, and lines that stand around entries."""
-    texts = [line.text for line in part]
+    lines = [line.text for line in part]
     is_below = False
     for at in range(len(part) - 1, -1, -1):
         line = part[at]
         if line.is_quote and line.stretch:
             is_below = True
         elif line.says and is_below:
-            count = attribution_at(texts, at) if line.text.rstrip().endswith((":", "：")) else int(_is_around(part, at))
+            count = attribution_at(lines, at) if line.text.rstrip().endswith((":", "：")) else 0
+            count = count or int(_is_around(part, at) or _is_heading(line, texts))
             for one in part[at - count + 1 : at + 1] if count else ():
                 one.is_quote = True
             is_below = count > 0
+
+
+def _is_heading(line: Line, texts: Texts) -> bool:
+    """Whether a line above a quoted one may be a part of its heading: a number and a name, or a date, as the issue has it."""
+    return len(line.stretch) >= _OURS_MIN // 2 and _DIGIT.search(line.text) is not None and bool(texts.owners_of(line.stretch))
 
 
 def _doubt(part: Sequence[Line]) -> None:

@@ -71,7 +71,14 @@ def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[t
             continue
         if block is opening:
             verdict = Verdict() if len(said) > 1 else _alone(blocks, known, nearest, has_quote=has_quote)
-        elif verdict.entry is None and is_last and found and _is_sign_off(block) and nearest.is_below_foot(block):
+        elif (
+            verdict.entry is None
+            and is_last
+            and found
+            and _is_sign_off(block)
+            and not block.is_doubtful
+            and nearest.is_below_foot(block)
+        ):
             verdict = replace(found[-1][1], detail="a last word")
         found.append((block, verdict))
     if opening is not None and len(found) > 1:

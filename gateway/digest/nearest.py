@@ -208,7 +208,7 @@ class Nearest:
             # Words that are too few, or not in the issue: right below its heading they are an entry's, further down who knows.
             is_sure = is_near or not walk.has_text or (walk.last is not None and self.known.has_alone(entry, walk.last))
             return found if is_sure else Verdict(candidates=(entry,), detail="words that are not in the issue")
-        if entry in walk.words or self.known.holds(entry, walk.line, self.whole):
+        if entry in walk.words or (is_near and self.known.holds(entry, walk.line, self.whole)):
             if is_near or walk.words == (entry,) or not self._was_quoted(walk.line):
                 return found
             return self._told(walk.words, how, "words that were quoted before", entry)
@@ -227,14 +227,13 @@ class Nearest:
         return Verdict(candidates=_few([*entries, *others]), detail=what)
 
     def _seen(self, quote: Sequence[Line], names: Sequence[Names]) -> list[int]:
-        """The last entries that a quote holds, as many as make it too many."""
+        """The entries that a quote holds, the last first: those that it heads, else the last ones that have its words."""
+        headed = dict.fromkeys(name.entries[0] for name in reversed(names) if name.how in ("marker", "heading") and name.entries)
+        if headed:
+            return list(headed)
         found: dict[int, None] = {}
-        for line, name in zip(reversed(quote), reversed(names), strict=True):
-            if name.how in ("marker", "heading") and len(name.entries) == 1:
-                found |= dict.fromkeys(name.entries)
-            elif (
-                not name.how and line.depth <= self._base and not line.is_deep and (entry := self.known.teller(line)) is not None
-            ):
+        for line in reversed(quote):
+            if line.depth <= self._base and not line.is_deep and (entry := self.known.teller(line)) is not None:
                 found[entry] = None
             if len(found) >= MANY:
                 break
