@@ -37,7 +37,10 @@ _TRAILER = re.compile(r"\s*End of .{1,80} Digest, Issue \d+|\s*\*{10,}\s*\Z")
 _REQUEST = re.compile(r"-request@")
 _FIELD = re.compile(r"(?:Date|From|Subject): | \S")
 _RULE = re.compile(r"-{20,}\s*\Z")
+_MORE: Final = frozenset("0123456789.+")
 _BADGE_MAX: Final = 24
+# A line of so many markers is no heading.
+_MARKERS_MAX: Final = 4
 _LINE_MAX: Final = 1_000
 _BUDGET: Final = 2_000
 
@@ -89,6 +92,8 @@ class Known:
         end = found[-1].end()
         if _MARKED_LINK.match(text, end) or (below and not text[end:].strip() and _MARKED_LINK.match(below.text)):
             return Names("foot")
+        if len(found) >= _MARKERS_MAX:
+            return Names()
         known: list[int] = []
         unknown: list[str] = []
         for match in found:
@@ -288,21 +293,32 @@ def _sections(text: str, entries: Sequence[Asked], markers: dict[str, int]) -> l
 
 def _heading_above(lines: Sequence[str], at: int, number: str, stop: int) -> int:
     """Where the heading begins whose last line that is."""
-    if number and re.match(rf"{re.escape(number)}(?![\w.])", lines[at]):
+    if number and _begins(lines[at], number):
         return at
     for above in range(at - 1, max(at - 8, stop, -1), -1):
         if _RULE.match(lines[above]):
             return above + 1
-        if number and re.match(rf"\s*{re.escape(number)}(?![\w.])", lines[above]):
+        if number and _begins(lines[above], number):
             return above
     return max(at - 4, stop + 1, 0) if not number else at
+
+
+def _begins(line: str, number: str) -> bool:
+    """Whether a line begins with that path number, and no longer one."""
+    line = line.lstrip()
+    return line.startswith(number) and line[len(number) : len(number) + 1] not in _MORE
+
+
+def _has_number(line: str, number: str) -> bool:
+    """Whether a path number stands among the words of a line."""
+    return f" {number} " in f" {' '.join(line.split())} "
 
 
 def _is_line_of_context(text: str, asked: Asked) -> bool:
     """Whether number, author and marker stand in one line, and it is no Subject."""
     if not asked.number or "Subject:" in text or bare(asked.author) not in bare(text):
         return False
-    return re.search(rf"(?<![\w.]){re.escape(asked.number)}(?![\w.])", text) is not None
+    return _has_number(text, asked.number)
 
 
 def _is_start(one: str, other: str) -> bool:

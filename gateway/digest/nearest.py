@@ -229,15 +229,15 @@ class Nearest:
     def _seen(self, quote: Sequence[Line], names: Sequence[Names]) -> list[int]:
         """The entries that a quote holds, the last first: those that it heads, else the last ones that have its words."""
         headed = dict.fromkeys(name.entries[0] for name in reversed(names) if name.how in ("marker", "heading") and name.entries)
-        if headed:
-            return list(headed)
+        # Below headings an entry may quote others in a way that nobody can see any more.
+        least = MANY + 2 if headed else MANY
         found: dict[int, None] = {}
         for line in reversed(quote):
             if line.depth <= self._base and not line.is_deep and (entry := self.known.teller(line)) is not None:
                 found[entry] = None
-            if len(found) >= MANY:
+            if len(found) >= least:
                 break
-        return list(found)
+        return list(found) if len(found) >= least else list(headed)
 
     def _remember(self, quote: Sequence[Line], names: Sequence[Names], walk: _Walk, verdict: Verdict) -> None:
         if walk.heading is None and not walk.zone and verdict.entry == self._section:
