@@ -168,21 +168,28 @@ def _decide(lines: Sequence[Line], start: int, end: int, texts: Texts) -> None:
     is_text = lines[start].kind is SpanKind.TEXT
     if is_text and sum(line.reach >= _OURS_SURE for line in part) < _OURS_LINES:
         _decide_text(lines, start, end)
-    elif any(line.is_known and line.reach >= _OURS_MIN for line in part):
-        head = _head(part) if lines[start].kind is SpanKind.FORWARD else 0
-        for at, line in enumerate(part):
-            if at < head:
-                line.stretch, line.runs = "", ()
-            line.is_quote = at < head or (line.says and ((line.is_known and line.reach >= _OURS_MIN) or _is_around(part, at)))
-    elif (size := sum(len(line.stretch) for line in part)) and sum(line.covered for line in part) >= _ALL * size:
-        for line in part:
-            line.is_quote = True
+    else:
+        _decide_unmarked(part)
     # Else it is another mail altogether: passed on, or answered by mistake; none of its words may be lost.
     _smooth(part)
     _mark_announced(part, texts)
     if not is_text:
         _sign(part)
     _doubt(part)
+
+
+def _decide_unmarked(part: Sequence[Line]) -> None:
+    """Of a quote without marks, or what looks like a mail passed on, all that stands in the issue is quoted."""
+    head = _head(part) if part[0].kind is SpanKind.FORWARD else 0
+    said = [line for line in part[head:] if line.says]
+    is_all = bool(said) and all(line.stretch and line.covered >= _ALL * len(line.stretch) for line in said)
+    if not is_all and not any(line.is_known and line.reach >= _OURS_MIN for line in part[head:]):
+        return
+    for at, line in enumerate(part):
+        if at < head:
+            line.stretch, line.runs = "", ()
+        is_ours = is_all or (line.is_known and line.reach >= _OURS_MIN) or _is_around(part, at)
+        line.is_quote = at < head or (line.says and is_ours)
 
 
 def _head(part: Sequence[Line]) -> int:

@@ -89,8 +89,9 @@ class Texts:
         first = dict(zip(reversed(grams), reversed(places), strict=True))
         more: dict[str, list[int]] = {}
         if len(first) < len(grams):
-            for gram, at in zip(grams, places, strict=True):
-                if first[gram] != at and len(found := more.setdefault(gram, [])) < PLACES:
+            again = [(gram, at) for gram, at in zip(grams, places, strict=True) if first[gram] != at]
+            for gram, at in again:
+                if len(found := more.setdefault(gram, [])) < PLACES:
                     found.append(at)
         return first, more
 
