@@ -63,7 +63,9 @@ def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[t
     found: list[tuple[Block, Verdict]] = []
     said = [block for block in blocks if block.has_words]
     opening = said[0] if not said[0].quote and not said[0].address(known) else None
-    has_quote = any(line.is_quote and line.says for block in blocks for line in block.quote)
+    # What looks like a mail passed on may be the quote that nobody knows.
+    has_quote = any(line.says for block in blocks for line in block.quote)
+    has_quote = has_quote or any(line.kind is SpanKind.FORWARD for block in blocks for line in block.own)
     for block in blocks:
         is_last = block is blocks[-1]
         verdict = nearest.above(block, is_alone=is_last and len(said) - (opening is not None) == 1)

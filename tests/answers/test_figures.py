@@ -21,6 +21,7 @@ from tests.answers.issues import issues
 from tests.answers.make import LONG, Answer, Wish, answer
 
 COUNT = int(os.environ.get("GATEWAY_ANSWERS", "1500"))
+pytestmark = pytest.mark.timeout(3_600)
 SEED = int(os.environ.get("GATEWAY_ANSWERS_SEED", "8"))
 
 
