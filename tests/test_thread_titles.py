@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.exchange.seed import read_seed
-from gateway.thread.titles import base_subject, display_title, split_prefixes, subject_key, without_tag
+from gateway.thread.titles import base_subject, display_title, split_prefixes, subject_key, title_of, without_tag
 from tests.conftest import ROOT
 
 ARTICLE = "Trial by wombat"
@@ -136,3 +136,32 @@ def test_titles_of_the_seed_page() -> None:
 )
 def test_the_subject_by_which_a_reply_without_ids_finds_its_article(subject: str, key: tuple[str, bool]) -> None:
     assert subject_key(subject) == key
+
+
+ISSUE = "Wombats & Friends Digest, Issue 12: 7 new"
+
+
+@pytest.mark.parametrize(
+    ("subject", "title"),
+    [
+        (ISSUE, ""),
+        (f"Re: {ISSUE}", ""),
+        (f"AW: Re: {ISSUE}", ""),
+        (f"[wombats] Re: {ISSUE}", ""),
+        (f"Fwd: {ISSUE}", ""),
+        (f"WG: AW: {ISSUE}", ""),
+        (f"回复：{ISSUE}", ""),
+        ("Re: Wombats & Friends  Digest,\u00a0Issue 12: 7 new", ""),
+        ("Re: Wombats & Friends Digest, Issue 12...", ""),
+        ("", ""),
+        ("Re:", ""),
+        ("Hop off", "Hop off"),
+        ("Re: Hop off", "Re: Hop off"),
+        (f"Hop off (was: Re: {ISSUE})", "Hop off"),
+        (f"Hop off [was: {ISSUE}]", "Hop off"),
+        ("Hop off (was: Something else)", "Hop off (was: Something else)"),
+        ("Re: Wombats", "Re: Wombats"),
+    ],
+)
+def test_the_title_of_an_answer_to_a_digest(subject: str, title: str) -> None:
+    assert title_of(subject, [ISSUE]) == title

@@ -35,7 +35,10 @@ class Automation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Whole lines of one kind, joined by LF, without a last LF. `depth` counts the ">" of a quote, which are cut off."""
+    """Whole lines of one kind, joined by LF, without a last LF.
+
+    `depth` counts the ">" of a quote, which are cut off; 0 is a quote without marks, where an author's words may hide.
+    """
 
     kind: SpanKind
     text: str

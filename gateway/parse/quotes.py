@@ -26,7 +26,7 @@ _ENDS = (":", "：", ">", "-", "*", ")", "г.", "uhr:")
 _WHEN = re.compile(r"\b(?:19|20)\d\d\b|\b\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b|\b\d{1,2}[:.h]\d\d\b|\d年|\d月")
 _DIGIT = re.compile(r"[0-9]")
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
-_DATE_FIRST = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2} ")
+_DATE_FIRST = re.compile(r"\d{4}(?:[-/.]\d{1,2}[-/.]\d{1,2} |年\d{1,2}月\d{1,2}日)")
 _STARRED = re.compile(r"\* [^<>@]{1,80}<[^<>]{1,200}> [\[(]")
 _STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d{1,2}:\d\d GMT[+-]\d\d:\d\d ")
 # What stands before an attribution on its own line: the author's words.

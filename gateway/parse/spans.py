@@ -36,7 +36,7 @@ _HINTS = (">", "--", "___", ":\n", "：\n", "==", "**")
 _Kind = tuple[SpanKind, int]
 _TEXT: Final[_Kind] = (SpanKind.TEXT, 0)
 _ATTRIBUTION: Final[_Kind] = (SpanKind.ATTRIBUTION, 0)
-_QUOTE: Final[_Kind] = (SpanKind.QUOTE, 1)
+_UNMARKED: Final[_Kind] = (SpanKind.QUOTE, 0)
 
 
 def split_spans(text: str) -> tuple[Span, ...]:
@@ -151,7 +151,7 @@ class _Reading:
                 if has_words and not any(is_quote[seen:end]):
                     # Nothing below is marked: all of it is what is said to have been written.
                     self._mark(self._rule_above(index), seen, _ATTRIBUTION)
-                    self._mark(seen, end, _QUOTE)
+                    self._mark(seen, end, _UNMARKED)
                     return
                 if not has_words or any(is_quote[seen : seen + 2]):
                     self._mark(index, seen, _ATTRIBUTION)
@@ -178,7 +178,7 @@ class _Reading:
         return found or ("block" if header_block_at(self.lines, index) else "")
 
     def _mark_foreign(self, index: int, foreign: str, end: int, *, is_forward: bool) -> None:
-        if foreign == "forward" or is_forward:
+        if foreign == "forward" or (is_forward and not self._is_marked_below(index, end)):
             self._mark(index, end, (SpanKind.FORWARD, 0))
             return
         head = index if label_of(self.lines[index]) else index + 1
@@ -187,7 +187,19 @@ class _Reading:
         size = header_block_at(self.lines, head) if head < end else 0
         body = head + size if size else index + 1
         self._mark(index, body, _ATTRIBUTION)
-        self._mark(body, end, _QUOTE)
+        if not self._is_marked_below(index, end):
+            self._mark(body, end, _UNMARKED)
+            return
+        for at in range(body, end):
+            if self.lines[at][:1] == ">":
+                self._kinds[at] = (SpanKind.QUOTE, _count_marks(self.lines[at]))
+
+    def _is_marked_below(self, index: int, end: int) -> bool:
+        """Whether the header block there stands above a quote with marks: what has none is the author's then."""
+        head = next((at for at in range(index, min(index + 4, end)) if label_of(self.lines[at])), end)
+        size = header_block_at(self.lines, head) if head < end else 0
+        below = next((at for at in range(head + size, end) if self.lines[at].strip()), end)
+        return size > 0 and below < end and self.lines[below][:1] == ">"
 
     def _mark_signature(self, end: int) -> None:
         """From the last signature line down to where something else begins."""

@@ -6,6 +6,7 @@ The base subject (RFC 5256 section 2.1 in spirit) is for comparing only; nothing
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 # Reply prefixes of mail programs, with what stands between them and the colon: "Re[2]:", "RE :", full-width colons.
@@ -98,3 +99,39 @@ def _last(prefix: str) -> str:
     """Of stacked prefixes the one that was typed last, which stands first."""
     match = _PREFIX.match(prefix)
     return match.group().strip() if match else prefix
+
+
+_FORWARD = re.compile(r"\s*(?:fwd?|wg|tr|rv|i|enc|转发|轉寄|転送)\s*[:\uff1a]", re.IGNORECASE)
+_WAS = re.compile(r"\s*[(\[](?:was|war|était|era|wurde)\s*[:\uff1a]?\s*([^()\[\]]*)[)\]]?\s*\Z", re.IGNORECASE)
+# A clipped Subject of ours is ours, if so much of it is left.
+_CLIPPED_MIN = 12
+
+
+def title_of(subject: str, issue_subjects: Iterable[str]) -> str:
+    """The Subject of an answer to a digest when its author changed it, "" when it is that of the issue, and so no title.
+
+    `issue_subjects` are the Subjects of our letters that it may answer. "New words (was: Forum Digest, Issue 7: 3 new)" is
+    "New words". Prefixes, tags, blanks and a clipped end change nothing.
+    """
+    ours = [_letters(each) for each in issue_subjects]
+    if (was := _WAS.search(subject)) is not None and _is_ours(was[1], ours):
+        subject = subject[: was.start()].strip()
+    return "" if _is_ours(subject, ours) else subject.strip()
+
+
+def _is_ours(subject: str, ours: Iterable[str]) -> bool:
+    mine = _letters(subject)
+    if not mine or mine in ours:
+        return True
+    return len(mine) >= _CLIPPED_MIN and any(each.startswith(mine) for each in ours)
+
+
+def _letters(subject: str) -> str:
+    """Letters and digits of a Subject without prefixes and tags."""
+    rest = subject_key(subject)[0]
+    for _ in range(_LIMIT):
+        match = _FORWARD.match(rest)
+        if not match:
+            break
+        rest = subject_key(rest[match.end() :])[0]
+    return "".join(filter(str.isalnum, rest))

@@ -1,0 +1,150 @@
+"""An answer to a digest, cut into pieces by what it quotes, each with the entry that it answers (design 8.4). Pure.
+
+In: the spans of the answer, and the entries of the issue (of all issues that it quotes). Out: `Piece`s in the order of the
+mail; together they have every word of the author's. To file a piece wrongly is the worst that can happen, to ask is not bad:
+
+* A piece answers what stands nearest above it in the quote: the entry whose marker or heading is the last, unless the words in
+  between are clearly another's, whose heading was cut away; without heading, the entry that has the words. Words that several
+  entries have are told apart by those above them, or not at all.
+* Words before the first quote belong to the first piece. Where they stand alone they answer what is quoted below, if that is one
+  entry; else the only comment that the issue told; else, when nothing at all was quoted, the article of its only thread. Below a
+  whole issue, or below three entries and more with nothing said between them, nobody can tell.
+* What was found by a marker holds until the next marker or heading. Masthead, contents and foot are no evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.digest.answered import read_lines
+from gateway.digest.asked import Asked as Asked
+from gateway.digest.asked import Evidence as Evidence
+from gateway.digest.asked import Piece as Piece
+from gateway.digest.blocks import Block, Verdict, cut_blocks, said_spans
+from gateway.digest.evidence import Known, know
+from gateway.digest.nearest import Nearest
+from gateway.mail.message import Span, SpanKind
+
+# A mail that falls into more pieces is asked about as a whole.
+PIECES_MAX: Final = 100
+_SIGN_OFF_MAX: Final = 80
+
+
+def split_answer(spans: Sequence[Span], entries: Sequence[Asked], frame: Sequence[str] = ()) -> tuple[Piece, ...]:
+    """The pieces of an answer to an issue; none where the author said nothing.
+
+    `frame` are the texts of the issue as it was sent, its page as text too: with them a quote without marks is told from the
+    author's words whatever the language, and what stands around the entries is known.
+    """
+    known = know(entries, frame)
+    lines, whole = read_lines(spans, known.texts)
+    blocks = cut_blocks(lines, known)
+    if not any(block.has_words for block in blocks):
+        return ()
+    if sum(block.has_words for block in blocks) > PIECES_MAX:
+        said = said_spans([line for block in blocks for line in block.own])
+        return (Piece(marker=None, spans=said, evidence=Evidence.UNKNOWN, detail="too many pieces"),)
+    verdicts = _verdicts(blocks, known, Nearest(known, lines, whole))
+    return _joined([_piece(block, verdict, known) for block, verdict in verdicts], known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    marker: str | None
+    context: tuple[Span, ...]
+    words: tuple[Span, ...]
+    verdict: Verdict
+
+
+def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[tuple[Block, Verdict]]:
+    """A verdict for each block in which the author says something."""
+    found: list[tuple[Block, Verdict]] = []
+    said = [block for block in blocks if block.has_words]
+    opening = said[0] if not said[0].quote and not said[0].address(known) else None
+    # What looks like a mail passed on may be the quote that nobody knows.
+    has_quote = any(line.says for block in blocks for line in block.quote)
+    has_quote = has_quote or any(line.kind is SpanKind.FORWARD for block in blocks for line in block.own)
+    for block in blocks:
+        is_last = block is blocks[-1]
+        verdict = nearest.above(block, is_alone=is_last and len(said) - (opening is not None) == 1)
+        if not block.has_words:
+            continue
+        if block is opening:
+            verdict = Verdict() if len(said) > 1 else _alone(blocks, known, nearest, has_quote=has_quote)
+        elif (
+            verdict.entry is None
+            and is_last
+            and found
+            and _is_sign_off(block)
+            and not block.is_doubtful
+            and nearest.is_below_foot(block)
+        ):
+            verdict = replace(found[-1][1], detail="a last word")
+        found.append((block, verdict))
+    if opening is not None and len(found) > 1:
+        found[0] = (opening, found[1][1])
+    return found
+
+
+def _is_sign_off(block: Block) -> bool:
+    return sum(len(line.text) for line in block.own) <= _SIGN_OFF_MAX
+
+
+def _alone(blocks: Sequence[Block], known: Known, nearest: Nearest, *, has_quote: bool) -> Verdict:
+    """Words above everything that is quoted."""
+    if has_quote:
+        verdict = nearest.below(blocks)
+        if verdict.entry is not None:
+            return verdict
+    else:
+        verdict = Verdict()
+    told = [at for at, asked in enumerate(known.entries) if asked.is_shown_in_full]
+    markers = {known.entries[at].marker for at in told}
+    if len(markers) == 1 and not verdict.unknown:
+        return Verdict(told[0], Evidence.ONLY, detail="the only comment that the issue tells")
+    articles = [at for at, asked in enumerate(known.entries) if not asked.number]
+    threads = {asked.thread for asked in known.entries}
+    if not has_quote and len(threads) == 1 and len({known.entries[at].marker for at in articles}) == 1:
+        return Verdict(articles[0], Evidence.THREAD, detail="nothing is quoted, and the issue has one thread")
+    candidates = verdict.candidates or tuple(articles)
+    return replace(verdict, candidates=candidates, detail=verdict.detail or "nothing is quoted")
+
+
+def _piece(block: Block, verdict: Verdict, known: Known) -> _Part:
+    marker = known.entries[verdict.entry].marker if verdict.entry is not None else None
+    return _Part(marker, block.context(verdict), said_spans(block.own), verdict)
+
+
+def _joined(parts: Sequence[_Part], known: Known) -> tuple[Piece, ...]:
+    """Pieces; neighbours of one entry are one."""
+    pieces: list[Piece] = []
+    last: _Part | None = None
+    for part in parts:
+        spans = (*part.context, *part.words)
+        verdict = part.verdict
+        if last is not None and (part.marker, verdict.candidates) == (last.marker, last.verdict.candidates):
+            before = pieces[-1]
+            unknown = tuple(dict.fromkeys((*before.unknown_markers, *verdict.unknown)))
+            pieces[-1] = replace(before, spans=_together(before.spans, spans), unknown_markers=unknown)
+            continue
+        pieces.append(
+            Piece(
+                marker=part.marker,
+                spans=spans,
+                evidence=verdict.evidence,
+                candidates=tuple(known.entries[entry].marker for entry in verdict.candidates),
+                unknown_markers=tuple(dict.fromkeys(verdict.unknown)),
+                detail=verdict.detail,
+            )
+        )
+        last = part
+    return tuple(pieces)
+
+
+def _together(one: tuple[Span, ...], other: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Texts that meet are kept apart by a blank line."""
+    if one and other and one[-1].kind is other[0].kind is SpanKind.TEXT:
+        return (*one[:-1], Span(SpanKind.TEXT, f"{one[-1].text}\n\n{other[0].text}"), *other[1:])
+    return (*one, *other)

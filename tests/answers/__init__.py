@@ -1,0 +1,1 @@
+"""A generator of answers to digests, and what becomes of them."""
