@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from gateway.flow.confirm import take_answer
+from gateway.flow.first_mail import ask_author
+from gateway.flow.join import at_the_door
 from gateway.flow.reading import Reader
 from gateway.journal import log
 from gateway.mail.envelope import Raw
@@ -19,6 +22,7 @@ from gateway.mail.forum import Forum
 from gateway.mail.message import Message
 from gateway.mail.verdict import Reason, Verdict
 from gateway.parse.message import is_ordinary, parse_message
+from gateway.people.courtesy import DEFAULT, Courtesy
 from gateway.store import shelf
 from gateway.store.engine import Store
 from gateway.store.keep import set_verdict
@@ -33,6 +37,7 @@ class Desk:
     now: datetime
     new_id: Callable[[], UUID]
     reader: Reader
+    courtesy: Courtesy = DEFAULT
 
     def read(self, mail: shelf.Mail) -> tuple[Raw, Message]:
         """A kept mail, read again."""
@@ -43,7 +48,12 @@ class Desk:
 
 Handler = Callable[[Desk, Forum, shelf.Mail], None]
 
-HANDLERS: Mapping[Reason, Handler] = {}
+HANDLERS: Mapping[Reason, Handler] = {
+    Reason.COMMAND: at_the_door,
+    Reason.CONFIRMATION: take_answer,
+    Reason.STRANGER: ask_author,
+    Reason.UNPROVED: ask_author,
+}
 
 
 def attend(desk: Desk, forum: Forum, handlers: Mapping[Reason, Handler] = HANDLERS) -> int:

@@ -107,11 +107,11 @@ def _apart(message: Message, destination: Destination) -> Message:
 class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
-    def __init__(self, store: Store, writer: Writer, reader: Reader) -> None:
+    def __init__(self, store: Store, writer: Writer, reader: Reader, key: bytes | None = None) -> None:
         self._store = store
         self._writer = writer
         self._reader = reader
-        self._senders = Senders(store)
+        self._senders = Senders(store, key)
         self._forums: dict[str, Forum] = {}
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()
         self._reading = threading.Thread(target=self._read_odd, name="reading", daemon=True)

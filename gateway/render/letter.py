@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
+from gateway.mail.loop import FIELD
 from gateway.render.blocks import one_line
 from gateway.render.body import LINE_MAX, Body, has_long_line
 from gateway.render.dates import field_date
@@ -31,11 +32,15 @@ class BadLetter(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personal:
-    """What one member's letter has for itself. `one_click` is the https address that unsubscribes; "" without a web address."""
+    """What one member's letter has for itself. `one_click` is the https address that unsubscribes; "" without a web address.
+
+    `loop_marks` are what we, and those before us, know the letter by when it comes back (`mail.loop`).
+    """
 
     to: Address
     leave: Address
     one_click: str = ""
+    loop_marks: tuple[str, ...] = ()
 
     @property
     def values(self) -> dict[str, str]:
@@ -88,6 +93,7 @@ def stamp(forum: Forum, personal: Personal, kind: str) -> list[Field]:
         link_field("List-Owner", mailto(_command(forum, "owner"))),
         Field("Precedence", ("list",)),
         Field("X-Auto-Response-Suppress", ("All",)),
+        *([Field(FIELD, personal.loop_marks)] if personal.loop_marks else ()),
         Field("Feedback-ID", (f"{forum.name}:{kind}:{forum.domain}:gateway",)),
     ]
 
