@@ -25,6 +25,7 @@ from pydantic_settings import (
 from gateway.digest.parts import Caps
 from gateway.mail.address import is_domain
 from gateway.people.badges import DEFAULT_RULES, BadgeRule
+from gateway.people.courtesy import DEFAULT, Courtesy
 from gateway.smtp.limits import Limits
 
 _PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})\Z", re.ASCII)
@@ -130,6 +131,15 @@ class SendTable(_Table):
         return self
 
 
+class LettersTable(_Table):
+    questions_per_address_and_day: int = Field(default=DEFAULT.questions_per_address_and_day, ge=0)
+    questions_per_network_and_hour: int = Field(default=DEFAULT.questions_per_network_and_hour, ge=0)
+    questions_per_hour: int = Field(default=DEFAULT.questions_per_hour, ge=0)
+
+    def as_courtesy(self) -> Courtesy:
+        return Courtesy(**self.model_dump())
+
+
 class WebTable(_Table):
     url: str = ""
     listen: str = ""
@@ -194,6 +204,7 @@ class Settings(BaseSettings):
     store: StoreTable = StoreTable()
     digest: DigestTable = DigestTable()
     send: SendTable = SendTable()
+    letters: LettersTable = LettersTable()
     web: WebTable = WebTable()
     auth: AuthTable = AuthTable()
     badges: BadgesTable = BadgesTable()

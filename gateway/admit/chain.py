@@ -73,9 +73,9 @@ def leaving(case: Case) -> Decision | None:
 
 
 def own_list(case: Case) -> Decision | None:
-    """Our own digest, sent back by a subscriber that is a list."""
-    own = case.destination.forum.list_id
-    return Decision(Verdict.DISCARD, Reason.OWN_LIST) if own in case.message.list_ids else None
+    """Our own letter, sent back by a subscriber that is a list, perhaps as its own."""
+    is_own = case.sender.is_us or case.destination.forum.list_id in case.message.list_ids
+    return Decision(Verdict.DISCARD, Reason.OWN_LIST) if is_own else None
 
 
 def automatic(case: Case) -> Decision | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
+from gateway.mail.loop import make_mark
 from gateway.mail.token import make_token, marker_bytes
 from gateway.people.handles import byline
 from gateway.render.body import BadBody, Body, alternative_body, mime_digest_body, text_body
@@ -29,6 +30,8 @@ from gateway.store.engine import Store, Transaction
 from gateway.store.outbox import Kind, Letter
 
 TOKEN_LIFE = timedelta(days=400)
+# As long as what it is about waits for an answer.
+CONFIRM_LIFE = timedelta(days=7)
 # Renderings whose bodies are kept at hand: letters of one issue follow each other.
 BODIES = 8
 _NOT_FIT = (BadBody, BadLetter, BadField)
@@ -115,15 +118,18 @@ class Composer:
 
     def _notice(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
         subject, _, text = letter.text.partition("\n")
+        reply_to = Address(f"{forum.name}-owner", forum.domain)
+        if letter.kind is Kind.QUESTION:
+            reply_to = confirm_address(self._key, forum, _subject_of(letter), letter.at)
         return compose(
             text_body(text.lstrip("\n")),
             forum=forum,
             personal=personal,
             subject=subject,
             msgid=f"notice.{letter.id.hex}@{forum.domain}",
-            reply_to=Address(f"{forum.name}-owner", forum.domain),
+            reply_to=reply_to,
             date=letter.at,
-            kind="notice",
+            kind=letter.kind,
         )
 
     def _make_body(self, forum_id: UUID, rendering_id: UUID, part: int) -> tuple[str, Body]:
@@ -140,12 +146,14 @@ class Composer:
         return found.subject, text_body(found.text)
 
     def _personal(self, forum: Forum, letter: Letter, recipient: Address) -> Personal:
+        marks = (make_mark(self._key, forum.list_id, letter.id),)
         if letter.member_id is None:
-            return Personal(to=recipient, leave=Address(f"{forum.name}-leave", forum.domain))
+            return Personal(to=recipient, leave=Address(f"{forum.name}-leave", forum.domain), loop_marks=marks)
         leave = self._address(forum, letter, "-leave+", "leave")
         token = leave.local.rpartition("+")[2]
         web = f"{self._web}/leave/{forum.list_id}/{token}" if self._web else ""
-        return Personal(to=recipient, leave=leave, one_click=web, entry=self._entry_tokens(forum, letter, letter.member_id))
+        entry = self._entry_tokens(forum, letter, letter.member_id)
+        return Personal(to=recipient, leave=leave, one_click=web, entry=entry, loop_marks=marks)
 
     def _entry_tokens(self, forum: Forum, letter: Letter, member_id: UUID) -> Callable[[str], str]:
         """Makes the token that says which post an answer, a vote or a report of this member is about."""
@@ -166,6 +174,13 @@ class Composer:
         expires = (letter.at + TOKEN_LIFE).date()
         token = make_token(self._key, purpose, forum.list_id, marker=of.bytes[-6:], member=member, expires=expires)
         return Address(f"{forum.name}{word}{token}", forum.domain)
+
+
+def confirm_address(key: bytes, forum: Forum, pending_id: UUID, at: datetime) -> Address:
+    """Where mail to is the consent to what waits for it since `at`."""
+    expires = (at + CONFIRM_LIFE).date()
+    token = make_token(key, "confirm", forum.list_id, marker=pending_id.bytes[-6:], member=bytes(4), expires=expires)
+    return Address(f"{forum.name}-confirm+{token}", forum.domain)
 
 
 def _subject_of(letter: Letter) -> UUID:

@@ -19,6 +19,7 @@ from gateway.mail.forum import Forum
 from gateway.mail.message import Message
 from gateway.mail.verdict import Reason, Verdict
 from gateway.parse.message import is_ordinary, parse_message
+from gateway.people.courtesy import DEFAULT, Courtesy
 from gateway.store import shelf
 from gateway.store.engine import Store
 from gateway.store.keep import set_verdict
@@ -33,6 +34,7 @@ class Desk:
     now: datetime
     new_id: Callable[[], UUID]
     reader: Reader
+    courtesy: Courtesy = DEFAULT
 
     def read(self, mail: shelf.Mail) -> tuple[Raw, Message]:
         """A kept mail, read again."""

@@ -53,18 +53,23 @@ def read_mail(store: Store, mail: shelf.Mail) -> tuple[Raw, Message]:
 
 def release(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:
     """Posts a held mail, as received when it was received."""
-    raw, message = read_mail(store, held.mail)
-    recipient = parse_address(held.mail.forward_path) or forum.address
-    incoming = Incoming.of(
+    incoming = incoming_of(forum, held.mail, *read_mail(store, held.mail))
+    with store.write() as db:
+        decide_anew(db, incoming, held.mail.id, Reason.BY_HAND, now, new_id)
+
+
+def incoming_of(forum: Forum, mail: shelf.Mail, raw: Raw, message: Message) -> Incoming:
+    """A kept mail as it came, to be posted."""
+    recipient = parse_address(mail.forward_path) or forum.address
+    return Incoming.of(
         forum=forum,
         recipient=recipient,
-        envelope=_envelope(held.mail, recipient),
+        envelope=envelope_of(mail, recipient),
         message=message,
         raw=raw,
         decision=ACCEPTED,
+        proof=mail.proof,
     )
-    with store.write() as db:
-        decide_anew(db, incoming, held.mail.id, Reason.BY_HAND, now, new_id)
 
 
 def discard(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:
@@ -73,7 +78,8 @@ def discard(store: Store, forum: Forum, held: Held, now: datetime, new_id: Calla
         set_verdict(db, forum.id, held.mail.id, Verdict.DISCARD, Reason.BY_HAND, now, new_id())
 
 
-def _envelope(mail: shelf.Mail, recipient: Address) -> Envelope:
+def envelope_of(mail: shelf.Mail, recipient: Address) -> Envelope:
+    """What was said in the dialogue when it came."""
     reverse_path = parse_address(mail.reverse_path) if mail.reverse_path else None
     return Envelope(
         reverse_path=reverse_path,

@@ -82,8 +82,22 @@ def _leave(db: Transaction, forum: Forum, claims: Claims, how: How, now: datetim
     """The member, when something changed."""
     ledger.lock_forum(db, forum.id)
     member = roster.member_ending(db, forum.id, claims.member)
-    if member is None:
-        return None
+    return _stop(db, forum, member, how, now, new_id) if member is not None else None
+
+
+def leave_now(db: Transaction, forum: Forum, member: Member, now: datetime, new_id: Callable[[], UUID]) -> bool:
+    """Has a member leave of whom the caller knows that it is his wish, with a letter that says so; False: he had left.
+
+    The caller holds the forum's lock.
+    """
+    left = _stop(db, forum, member, How.MAIL, now, new_id)
+    if left is not None:
+        outbox.put(db, [_goodbye(forum, member, now, new_id())])
+        _tell(forum, member, How.MAIL)
+    return left is not None
+
+
+def _stop(db: Transaction, forum: Forum, member: Member, how: How, now: datetime, new_id: Callable[[], UUID]) -> Member | None:
     was_reading = roster.stop_digests(db, forum.id, member.id)
     dropped = outbox.drop_waiting(db, forum.id, member.id, "the member left")
     if not (was_reading or dropped):

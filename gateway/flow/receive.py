@@ -118,7 +118,7 @@ class Receiver:
         self._store = store
         self._writer = writer
         self._reader = reader
-        self._senders = Senders(store)
+        self._senders = Senders(store, key)
         self._entries = Entries(store, key)
         self._forums: dict[str, Forum] = {}
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()

@@ -23,6 +23,7 @@ from gateway.flow.badges import award
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.desk import Desk, attend
+from gateway.flow.first_mail import end_waiting
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
 from gateway.flow.publish import publish, send_due
@@ -172,10 +173,11 @@ class House:
     def publish(self, key: bytes) -> None:
         """Leaving by mail, publication numbers and issues that are due now; and last, the least urgent, bounces."""
         now = self.now()
-        desk = Desk(self.store, key, now, self.new_id, self._desk_reader)
+        desk = Desk(self.store, key, now, self.new_id, self._desk_reader, self.settings.letters.as_courtesy())
         for forum in list_forums(self.store):
             leave_by_mail(self.store, key, forum, now, self.new_id)
             attend(desk, forum, HANDLERS)
+            end_waiting(desk, forum)
             publish(self.store, forum, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     FLOOD = "too much at once in the forum"
     TOO_MANY = "too many posts an hour"
     RULE = "by a rule of the forum"
+    UNCONFIRMED = "waits for its author's confirmation"
     EXPIRED = "waited too long"
 
 

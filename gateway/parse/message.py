@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.mail.envelope import Raw
+from gateway.mail.loop import FIELD, marks_in
 from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind
 from gateway.parse.author import parse_origin
 from gateway.parse.automatic import automation_in, automation_of
@@ -44,6 +45,7 @@ PARSER_FAILED: Final = "the parser failed"
 
 _LIST_ID = re.compile(rb"<([^<>\s]{1,255})>")
 _LIST_IDS_MAX = 10
+_LOOP_FIELD: Final = FIELD.lower().encode()
 
 
 def parse_message(raw: bytes) -> Message:
@@ -146,6 +148,8 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         defects=(*flaws, *body.defects) if body else tuple(flaws),
         icon=asked.icon,
         wants_anonymity=asked.is_anonymous,
+        has_list_fields=any(name.startswith(b"list-") for name in header.fields),
+        loop_marks=marks_in(header.all(_LOOP_FIELD)),
     )
 
 

@@ -22,10 +22,14 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The member whose address stands in From, if it is one's, and what proves that the mail is his."""
+    """The member whose address stands in From, if it is one's, and what proves that the mail is his.
+
+    `is_us`: it is a letter of the very forum it comes to.
+    """
 
     member: Member | None = None
     proof: Proof = Proof.NONE
+    is_us: bool = False
 
     @property
     def is_proved(self) -> bool:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
+from gateway.mail.loop import FIELD
 from gateway.render.blocks import one_line
 from gateway.render.body import LINE_MAX, Body, has_long_line
 from gateway.render.dates import field_date
@@ -35,12 +36,14 @@ class Personal:
     """What one member's letter has for itself. `one_click` is the https address that unsubscribes; "" without a web address.
 
     `entry` makes the token of an entry from its marker.
+    `loop_marks` are what we, and those before us, know the letter by when it comes back (`mail.loop`).
     """
 
     to: Address
     leave: Address
     one_click: str = ""
     entry: Callable[[str], str] | None = None
+    loop_marks: tuple[str, ...] = ()
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -109,6 +112,7 @@ def stamp(forum: Forum, personal: Personal, kind: str) -> list[Field]:
         link_field("List-Owner", mailto(_command(forum, "owner"))),
         Field("Precedence", ("list",)),
         Field("X-Auto-Response-Suppress", ("All",)),
+        *([Field(FIELD, personal.loop_marks)] if personal.loop_marks else ()),
         Field("Feedback-ID", (f"{forum.name}:{kind}:{forum.domain}:gateway",)),
     ]
 

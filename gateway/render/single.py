@@ -7,7 +7,10 @@ or receipt request of the author goes along. A body that is not fit for the wire
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.mail.forum import Forum
+from gateway.mail.loop import FIELD, marks_in
 from gateway.parse.header import split_header
 from gateway.render.blocks import one_line
 from gateway.render.body import LINE_MAX, BadBody, has_long_line
@@ -23,6 +26,8 @@ def single(raw: bytes, forum: Forum, *, handle: str, msgid: str, personal: Perso
     """The mail to one member; without `personal`, the part of a multipart/digest. `msgid` is the post's."""
     data = raw.replace(b"\r\n", b"\n")
     header = split_header(data)
+    if personal is not None:
+        personal = replace(personal, loop_marks=(*personal.loop_marks, *marks_in(header.all(FIELD.lower().encode()))))
     ours = [
         address_field("From", forum.address, via(handle, forum)),
         address_field("To", forum.address),

@@ -34,11 +34,15 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a letter brings: a part of an issue, a post as it came, or a notice of ours."""
+    """What a letter brings: a part of an issue, a post as it came, a notice of ours, or a question.
+
+    A question is about what waits for an answer (`store.pending`), and an answer to it is the consent.
+    """
 
     DIGEST = "digest"
     COPY = "copy"
     NOTICE = "notice"
+    QUESTION = "question"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,7 @@ def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: s
     """
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.member_id == member_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind != Kind.NOTICE).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.in_((Kind.DIGEST, Kind.COPY))).values(**values)).rowcount
 
 
 def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str) -> int:

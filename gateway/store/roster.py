@@ -53,7 +53,12 @@ def _texts(addresses: Iterable[Address]) -> list[str]:
 def list_forums(store: Store) -> list[Forum]:
     """All forums, by name."""
     with store.read() as connection:
-        return [_forum(row) for row in connection.execute(select(FORUM).order_by(FORUM.c.name, FORUM.c.domain))]
+        return forums(connection)
+
+
+def forums(connection: Connection) -> list[Forum]:
+    """The same in the caller's transaction."""
+    return [_forum(row) for row in connection.execute(select(FORUM).order_by(FORUM.c.name, FORUM.c.domain))]
 
 
 def find_forum(store: Store, name: str) -> Forum | None:
@@ -90,11 +95,22 @@ def add_members(store: Store, members: Iterable[Member]) -> tuple[int, list[str]
             if connection.execute(select(MEMBER.c.id).where(here)).first() is not None:
                 known.append(str(member.address))
                 continue
-            published = select(FORUM.c.published).where(FORUM.c.id == member.forum_id)
-            cursor = connection.execute(published.with_for_update()).scalar_one()
-            connection.execute(insert(MEMBER).values(**_member_values(member), cursor=cursor))
+            put_member(connection, member)
             added += 1
     return added, known
+
+
+def put_member(connection: Connection, member: Member) -> None:
+    """Adds a member, of whom the caller knows that he is none, told only of what is published from now on."""
+    published = select(FORUM.c.published).where(FORUM.c.id == member.forum_id)
+    cursor = connection.execute(published.with_for_update()).scalar_one()
+    connection.execute(insert(MEMBER).values(**_member_values(member), cursor=cursor))
+
+
+def has_handle(connection: Connection, forum_id: UUID, handle: str) -> bool:
+    """Whether a member has exactly that handle, whatever the case of its letters."""
+    query = select(MEMBER.c.id).where(MEMBER.c.forum_id == forum_id, func.lower(MEMBER.c.handle) == handle.lower())
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _member_values(member: Member) -> dict[str, Any]:
@@ -133,15 +149,20 @@ def change_member(store: Store, member: Member) -> None:
 
     Whose digests were off and come again is told of what is published from now on, like somebody new.
     """
+    with store.write() as connection:
+        write_member(connection, member)
+
+
+def write_member(connection: Connection, member: Member) -> None:
+    """The same in the caller's transaction."""
     here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
     published = select(FORUM.c.published).where(FORUM.c.id == member.forum_id)
-    with store.write() as connection:
-        cursor = connection.execute(published.with_for_update()).scalar_one()
-        if member.has_digest:
-            connection.execute(update(MEMBER).where(here, MEMBER.c.has_digest.is_(False)).values(cursor=cursor))
-        connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
-        if member.bounces == NO_BOUNCES:
-            keep_bounces(connection, member.forum_id, member.id, member.bounces)
+    cursor = connection.execute(published.with_for_update()).scalar_one()
+    if member.has_digest:
+        connection.execute(update(MEMBER).where(here, MEMBER.c.has_digest.is_(False)).values(cursor=cursor))
+    connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
+    if member.bounces == NO_BOUNCES:
+        keep_bounces(connection, member.forum_id, member.id, member.bounces)
 
 
 def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounces: Bounces) -> None:
