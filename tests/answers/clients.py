@@ -152,8 +152,10 @@ def _html_around(client: Client, language: str, subject: str) -> str:
         "gmail": f'<br><div class="gmail_quote"><div dir="ltr" class="gmail_attr">{wrote}<br></div></div>',
         "cite": f'<div class="moz-cite-prefix">{wrote}<br></div>',
         "yahoo": f'<div class="yahoo_quoted"><div>{wrote}</div><div><br></div></div>',
-        "border": f'<div style="border:none;border-top:solid #E1E1E1 1.0pt"><p class="MsoNormal">{labelled}</p></div><p class="MsoNormal"></p>',
-        "divider": f'<div id="appendonsend"></div><hr style="display:inline-block;width:98%"><div id="divRplyFwdMsg">{labelled}<div></div></div>',
+        "border": f'<div style="border:none;border-top:solid #E1E1E1 1.0pt"><p class="MsoNormal">{labelled}</p></div>'
+        '<p class="MsoNormal"></p>',
+        "divider": '<div id="appendonsend"></div><hr style="display:inline-block;width:98%">'
+        f'<div id="divRplyFwdMsg">{labelled}<div></div></div>',
     }[client.around]
 
 
@@ -161,7 +163,8 @@ def _html_quote(client: Client, html: str) -> str:
     if client.shape == "bare":
         return f"<div>{html}</div>"
     if client.around == "gmail":
-        return f'<blockquote class="gmail_quote" style="margin:0 0 0 .8ex;border-left:1px #ccc solid;padding-left:1ex">{html}</blockquote>'
+        style = "margin:0 0 0 .8ex;border-left:1px #ccc solid;padding-left:1ex"
+        return f'<blockquote class="gmail_quote" style="{style}">{html}</blockquote>'
     return f'<blockquote type="cite">{html}</blockquote>'
 
 
@@ -195,7 +198,8 @@ def page_as_text(html: str) -> str:
 
 def mail(text: str, html: str, subject: str, encoding: str, *, is_flowed: bool = False) -> bytes:
     """The bytes of an answer; both parts when both are there."""
-    head = f"From: Ann <ann@example.org>\nTo: forum@lists.example\nSubject: Re: {subject}\nMessage-ID: <a@x.example>\nMIME-Version: 1.0\n"
+    head = f"From: Ann <ann@example.org>\nTo: forum@lists.example\nSubject: Re: {subject}\n"
+    head += "Message-ID: <a@x.example>\nMIME-Version: 1.0\n"
     flowed = "; format=flowed" if is_flowed else ""
     parts = [
         _leaf(kind, content, encoding)

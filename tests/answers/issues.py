@@ -34,11 +34,15 @@ START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 FORUM = Forum(id=UUID(int=1), name="forum", domain="lists.example", title="Forum")
 _SIGNS = "0123456789abcdefghjkmnpqrstvwxyz"
 _RULE = re.compile(r"-{30}\Z|-{70}\Z")
-_VOCABULARY = (
-    "camera letter company market law people question answer street city window minister report number evidence reason "
-    "country price honest never always sometimes between against without quite rather simply because although therefore "
-    "sell buy watch read write think believe doubt know ask tell build break open close carry remove replace public private"
-).split()
+# fmt: off
+_VOCABULARY = [
+    "camera", "letter", "company", "market", "law", "people", "question", "answer", "street", "city", "window",
+    "minister", "report", "number", "evidence", "reason", "country", "price", "honest", "never", "always", "sometimes",
+    "between", "against", "without", "quite", "rather", "simply", "because", "although", "therefore", "sell", "buy",
+    "watch", "read", "write", "think", "believe", "doubt", "know", "ask", "tell", "build", "break", "open", "close",
+    "carry", "remove", "replace", "public", "private",
+]
+# fmt: on
 _REPEATED = (
     "I could not agree more with what was said above.",
     "Citation needed, as always in this discussion.",
@@ -68,7 +72,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Shown:
-    """An issue as its readers got it; `text_chunks` and `html_chunks` are all of it in order, with the marker of an entry or ""."""
+    """An issue as its readers got it; the chunks are all of it in order, each with the marker of an entry or ""."""
 
     name: str
     entries: tuple[Asked, ...]
@@ -139,7 +143,8 @@ def _invented(thread: int, size: int, rng: random.Random) -> list[Message]:
     return [
         parse_message(
             (
-                f"From: {author} <a{at}@example.org>\nTo: forum@lists.example\nSubject: {subject}\nMessage-ID: <{thread}.{at}@x.example>\n"
+                f"From: {author} <a{at}@example.org>\nTo: forum@lists.example\nSubject: {subject}\n"
+                f"Message-ID: <{thread}.{at}@x.example>\n"
                 + (f"In-Reply-To: <{thread}.{parents[thread, at]}@x.example>\n" if at else "")
                 + f"Date: {(START + timedelta(minutes=7 * at)):%a, %d %b %Y %H:%M:%S} +0000\n"
                 + f"MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{body}\n"

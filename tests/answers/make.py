@@ -31,7 +31,12 @@ KINDS = (
 )
 SELECTIONS = ("entry", "entry", "without marker", "body", "fragment", "fragment", "shortened", "short")
 LONG = 40
-_WORDS = "I think that this is not so and you know it better than me why do we have to say yes or no well".split()
+# fmt: off
+_WORDS = [
+    "I", "think", "that", "this", "is", "not", "so", "and", "you", "know", "it", "better", "than", "me", "why", "do",
+    "we", "have", "to", "say", "yes", "or", "no", "well",
+]
+# fmt: on
 
 
 @dataclass(frozen=True)
