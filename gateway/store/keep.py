@@ -7,7 +7,6 @@ content) is not stored twice; one with a known msgid and other content is an imp
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
+from pydantic_core import to_json
 from sqlalchemy import Connection, insert, select, update
 
 from gateway.journal import VERB_OF, Verb
@@ -39,7 +39,6 @@ _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
 _INSERT_MAIL, _INSERT_RAW, _INSERT_JOURNAL, _INSERT_POST = Bulk(MAIL), Bulk(RAW), Bulk(JOURNAL), Bulk(POST)
 _KNOWN = Lookup((MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict), MAIL.c.msgid)
 _MARKERS = Lookup((POST.c.marker,), POST.c.marker)
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 MARKER = 8
 _threads = threading.local()
 
@@ -129,12 +128,12 @@ def node_of(message: Message, received_at: datetime, *, follows_subjects: bool =
 
 
 def spans_to_json(spans: Iterable[Span]) -> str:
-    return _encode([(span.kind, span.text, span.depth) for span in spans])
+    return to_json([(span.kind.value, span.text, span.depth) for span in spans]).decode()
 
 
 def attachments_to_json(attachments: Sequence[Attachment]) -> str:
     fields = Attachment.__slots__
-    return _encode([{name: getattr(item, name) for name in fields} for item in attachments]) if attachments else "[]"
+    return to_json([{name: getattr(item, name) for name in fields} for item in attachments]).decode() if attachments else "[]"
 
 
 def keep(connection: Connection, batch: Sequence[Incoming], new_id: Callable[[], UUID]) -> list[bool]:
