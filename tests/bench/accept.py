@@ -17,9 +17,9 @@ RUNS = 3
 SECONDS_MAX = 300
 
 
-def client(port: int, folder: Path) -> dict[str, float]:
+def client(port: int, folder: Path, *words: str) -> dict[str, float]:
     """One run of the client, in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.client", str(port), str(CONNECTIONS), FORUM, str(folder)]
+    command = [sys.executable, "-m", "tests.bench.client", str(port), str(CONNECTIONS), FORUM, str(folder), *words]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS_MAX)
     result: dict[str, float] = json.loads(done.stdout)
     return result
