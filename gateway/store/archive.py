@@ -65,7 +65,7 @@ def _post(msgid: str, parent: str | None, thread: UUID, date: datetime, base: st
 
 def place_of(post: Container) -> dict[str, Any]:
     """The columns of a post that threading decides, but for its thread."""
-    return {"parent": post.parent, "date": post.date, "rule": post.rule, "base": post.base, "is_reply": post.is_reply}
+    return {"parent": post.parent, "date": post.date, "rule": str(post.rule), "base": post.base, "is_reply": post.is_reply}
 
 
 def _in_order(rows: Iterable[Sequence[Any]]) -> list[Claim]:

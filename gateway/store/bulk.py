@@ -43,18 +43,21 @@ class _Insert(NamedTuple):
 def _converter(column: Column[Any], connection: Connection) -> _Convert:
     kind = column.type
     if connection.dialect.name == "sqlite":
-        # A dozen ids and four times a mail: SQLAlchemy's way to the same values is three calls each.
+        # A dozen ids and four times a mail: SQLAlchemy's way to the same values is three calls each. The driver takes int, str
+        # and bytearray as they are; for bytes, bool and members of an enum it looks for an adapter first, which costs more.
         if isinstance(kind, Id):
             return _bytes_of
         if isinstance(kind, TypeDecorator) and isinstance(kind.impl, DateTime):
             return _text_of
-        if isinstance(kind, Boolean | LargeBinary):
-            return None
+        if isinstance(kind, Boolean):
+            return int
+        if isinstance(kind, LargeBinary):
+            return bytearray
     return kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
 
 
-def _bytes_of(value: UUID | None) -> bytes | None:
-    return value.bytes if value is not None else None
+def _bytes_of(value: UUID | None) -> bytearray | None:
+    return bytearray(value.int.to_bytes(16)) if value is not None else None
 
 
 def _text_of(value: datetime | None) -> str | None:
