@@ -41,6 +41,7 @@ OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "pydantic": {"settings"},
+    "pydantic_core": {"store"},
     "pydantic_settings": {"settings"},
     "smtplib": {"send", "cli.demo"},
     "starlette": {"web"},

@@ -20,7 +20,7 @@ from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Destination
 from gateway.mail.verdict import Decision
 from gateway.smtp.commands import Command, Dialogue, Work
-from gateway.smtp.connection import PIECE, Phase
+from gateway.smtp.connection import Phase
 from gateway.smtp.data import DataReader
 from gateway.smtp.paths import NO_PARAMETERS, Keyword, Parameters, parse_parameters, parse_path
 from gateway.smtp.replies import Event, event_of, event_of_all
@@ -164,7 +164,7 @@ class SmtpSession(Dialogue):
         """Feeds the reader up to the final dot; False when there will be none."""
         await self._flush()
         while True:
-            piece = await self._reader.read(PIECE)
+            piece = await self._read()
             if not piece or self._phase is Phase.LEAVING:
                 return False
             self._since = time.monotonic()

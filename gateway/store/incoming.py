@@ -7,7 +7,6 @@ has the database to himself, and should have nothing else to do meanwhile.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import zstandard
+from pydantic_core import to_json
 
 from gateway.mail.address import Address
 from gateway.mail.answer import Answer, piece_msgid
@@ -30,7 +30,6 @@ from gateway.thread.titles import subject_key
 MARKER = 8
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _threads = threading.local()
 
 
@@ -163,9 +162,9 @@ def parts_of(message: Message, received_at: datetime, domain: str, answers: Sequ
 
 
 def spans_to_json(spans: Iterable[Span]) -> str:
-    return _encode([(span.kind, span.text, span.depth) for span in spans])
+    return to_json([(span.kind.value, span.text, span.depth) for span in spans]).decode()
 
 
 def attachments_to_json(attachments: Sequence[Attachment]) -> str:
     fields = Attachment.__slots__
-    return _encode([{name: getattr(item, name) for name in fields} for item in attachments]) if attachments else "[]"
+    return to_json([{name: getattr(item, name) for name in fields} for item in attachments]).decode() if attachments else "[]"

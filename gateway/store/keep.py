@@ -159,7 +159,14 @@ class _Batch:
 
     def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
         self._journal.append(
-            {"forum_id": self._forum, "id": self._new_id(), "at": at, "verb": verb, "subject_id": subject, "detail": detail}
+            {
+                "forum_id": self._forum,
+                "id": self._new_id(),
+                "at": at,
+                "verb": verb.value,
+                "subject_id": subject,
+                "detail": str(detail),
+            }
         )
 
     def _mail_row(self, item: Incoming, mail_id: UUID) -> dict[str, Any]:
@@ -172,12 +179,12 @@ class _Batch:
             "received_at": envelope.received_at,
             "reverse_path": str(envelope.reverse_path) if envelope.reverse_path else None,
             "forward_path": str(item.recipient),
-            "via": envelope.via,
+            "via": envelope.via.value,
             "peer": envelope.peer,
             "size": item.raw.size,
-            "verdict": item.decision.verdict,
-            "reason": item.decision.reason,
-            "proof": item.proof,
+            "verdict": item.decision.verdict.value,
+            "reason": item.decision.reason.value,
+            "proof": str(item.proof),
         }
 
     def _place(self, items: Sequence[tuple[Incoming, UUID]]) -> None:

@@ -31,7 +31,8 @@ from gateway.store.incoming import Incoming
 from gateway.store.writer import UNITS_MAX, Unit, keep_each, prepared
 
 _LENGTH = struct.Struct(">I")
-_READ = 1 << 20
+# Below what malloc maps anew for each read.
+_READ = 1 << 16
 Flat = tuple[Any, ...]
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
+import psutil
+
 from tests.bench.servers import FORUM, gateway, postgres_url, serving, stock
 
 CONNECTIONS = 50
@@ -17,9 +19,9 @@ RUNS = 3
 SECONDS_MAX = 300
 
 
-def client(port: int, folder: Path) -> dict[str, float]:
+def client(port: int, folder: Path, *words: str) -> dict[str, float]:
     """One run of the client, in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.client", str(port), str(CONNECTIONS), FORUM, str(folder)]
+    command = [sys.executable, "-m", "tests.bench.client", str(port), str(CONNECTIONS), FORUM, str(folder), *words]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS_MAX)
     result: dict[str, float] = json.loads(done.stdout)
     return result
@@ -37,28 +39,41 @@ def _ours(folder: Path, mails: int, *words: str, **more: str) -> Iterator[int]:
 
 
 def measure(corpus: Path, scratch: Path) -> None:
-    """Prints rates in turn, medians and ratios."""
+    """Prints rates in turn, medians and ratios; CPU is that of our processes, without the client and PostgreSQL."""
     folder = corpus / "eml"
     mails = sum(1 for _ in folder.rglob("*.eml"))
-    rates: dict[str, list[float]] = {"stock": [], "gateway": [], "gateway, 2 receivers": [], "gateway, PostgreSQL": []}
-    waits: dict[str, list[float]] = {name: [] for name in rates}
+    found: dict[str, list[dict[str, float]]] = {}
+
+    def note(name: str, port: int, *words: str) -> None:
+        before = _cpu()
+        result = client(port, folder, *words)
+        found.setdefault(name, []).append(result | {"cpu": (_cpu() - before) / mails})
+
     for run in range(RUNS):
         with stock() as port:
-            _note("stock", client(port, folder), rates, waits)
+            note("stock", port)
         with _ours(scratch / f"sqlite{run}", mails) as port:
-            _note("gateway", client(port, folder), rates, waits)
+            note("gateway", port)
         with _ours(scratch / f"shared{run}", mails, "--receivers", "2") as port:
-            _note("gateway, 2 receivers", client(port, folder), rates, waits)
+            note("gateway, 2 receivers", port)
+        with _ours(scratch / f"pipelining{run}", mails, "--receivers", "2") as port:
+            note("the same, pipelining", port, "pipelining")
         with postgres_url(scratch / f"pg{run}") as url, _ours(scratch / f"pgdata{run}", mails, GATEWAY_STORE__URL=url) as port:
-            _note("gateway, PostgreSQL", client(port, folder), rates, waits)
-    yardstick = median(rates["stock"])
-    for name, found in rates.items():
-        spread = f"{min(found):.0f}-{max(found):.0f}"
-        middle = median(found)
-        p99 = 1000 * median(waits[name])
-        sys.stdout.write(f"accept  {name:22} {middle:6.0f}/s ({spread})  {middle / yardstick:4.2f} x stock  p99 {p99:.0f} ms\n")
+            note("gateway, PostgreSQL", port)
+    yardstick = median(one["rate"] for one in found["stock"])
+    for name, results in found.items():
+        rates = [one["rate"] for one in results]
+        middle, p99, cpu = (median(one[key] for one in results) for key in ("rate", "p99", "cpu"))
+        sys.stdout.write(
+            f"accept  {name:22} {middle:6.0f}/s ({min(rates):.0f}-{max(rates):.0f})  {middle / yardstick:4.2f} x stock"
+            f"  p99 {1000 * p99:.0f} ms  CPU {1e6 * cpu:.0f} us a mail\n"
+        )
 
 
-def _note(name: str, result: dict[str, float], rates: dict[str, list[float]], waits: dict[str, list[float]]) -> None:
-    rates[name].append(result["rate"])
-    waits[name].append(result["p99"])
+def _cpu() -> float:
+    """CPU seconds so far of the servers that run."""
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        times = process.cpu_times()
+        total += times.user + times.system
+    return total
