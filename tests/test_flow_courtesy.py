@@ -27,7 +27,7 @@ from tests.test_flow_join import TOWN
 from tests.test_flow_publish import KEY, NEXT_NOON
 from tests.test_store import incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
 
-FLOOD = int(os.environ.get("GATEWAY_FLOOD", "5000"))
+FLOOD = int(os.environ.get("GATEWAY_FLOOD", "2000"))
 COMMAND = Decision(Verdict.HOLD, Reason.COMMAND)
 HOUR = timedelta(hours=1)
 
@@ -92,6 +92,25 @@ def quick(tmp_path: Path) -> Iterator[Store]:
     roster.add_forum(store, TOWN)
     yield store
     store.close()
+
+
+def test_what_is_asked_for_a_hundred_thousand_times_is_allowed_once(quick: Store) -> None:
+    """The count by itself, without the mails: from 1,000 networks, to sub-addresses of the victim."""
+    with quick.write() as db:
+        got = [
+            allowed(
+                db,
+                KEY,
+                CONFIRMATION,
+                Address(f"victim+{number % 97}", "far.example"),
+                NEXT_NOON + timedelta(milliseconds=number),
+                uuid7,
+                peer=f"203.{number % 4}.{number % 250}.7",
+            )
+            for number in range(FLOOD)
+        ]
+    assert sum(got) == 1
+    assert got[0]
 
 
 def work(store: Store, courtesy: Courtesy | None = None) -> None:

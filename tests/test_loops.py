@@ -2,6 +2,7 @@
 
 One person writes to each forum, and joins are sent in everybody's name. What follows is counted in hops: what gateways send for
 that (1), what mirrors make of it, and others answer (2). No gateway sends a letter after that, and nobody joins by himself.
+GATEWAY_NETWORKS sets how many networks: 50 in a whole run.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from gateway.store.writer import Writer
 from tests.test_flow_publish import KEY, NEXT_NOON, FakeCourier, office, reader_in
 from tests.test_store import mail_bytes, quiet_log  # noqa: F401 - a fixture
 
-NETWORKS = int(os.environ.get("GATEWAY_NETWORKS", "50"))
+NETWORKS = int(os.environ.get("GATEWAY_NETWORKS", "15"))
 HOPS = 2
 VACATIONS = [
     "Out of office: {}", "Automatic reply: {}", "Abwesenheit: {}", "Réponse automatique : {}", "Respuesta automática: {}",
