@@ -126,7 +126,7 @@ def test_a_flood_of_joins_for_one_victim_is_one_letter(quick: Store) -> None:
     for start in range(0, FLOOD, 500):
         batch = []
         for number in range(start, min(start + 500, FLOOD)):
-            data = mail_bytes(f"{number}@flood", subject=SPAM, From=f"Victim {SPAM} <VICTIM@far.example>")
+            data = mail_bytes(f"{number}@flood", subject=SPAM, From=f'"Victim {SPAM}" <VICTIM@far.example>')
             sender = number % 1000
             item = incoming(TOWN, data, decision=COMMAND, received_at=NEXT_NOON, reverse_path=f"s{sender}@senders.example")
             peer = f"203.{sender // 250}.{sender % 250}.7"
@@ -143,7 +143,7 @@ def test_forged_spam_makes_no_letters_past_the_limits(quick: Store) -> None:
     for start in range(0, FLOOD * 2, 500):
         batch = []
         for number in range(start, start + 500):
-            who = f"{SPAM} <user{number}@victims.example>"
+            who = f'"{SPAM}" <user{number}@victims.example>'
             data = mail_bytes(f"{number}@spam", subject=f"{SPAM} {number}", body=f"{SPAM}\r\n" * 5, From=who)
             item = incoming(TOWN, data, decision=STRANGERS, received_at=NEXT_NOON, reverse_path=f"user{number}@victims.example")
             batch.append(replace(item, envelope=replace(item.envelope, peer=f"198.51.{number % 100}.9")))
