@@ -33,6 +33,7 @@ class Telling:
     spans: tuple[Span, ...]
     attachments: tuple[Attachment, ...]
     is_removed: bool = False
+    is_withdrawn: bool = False
     is_edited: bool = False
 
 
@@ -127,7 +128,8 @@ def _entry(
         return Entry(**common, is_ghost=True)  # type: ignore[arg-type]
     is_new = new is None or place.row.id in new
     if telling.is_removed:
-        return Entry(**common, marker=telling.marker, is_new=is_new, is_removed=True)  # type: ignore[arg-type]
+        fate = {"is_removed": True, "is_withdrawn": telling.is_withdrawn}
+        return Entry(**common, **fate, marker=telling.marker, is_new=is_new)  # type: ignore[arg-type]
     is_shown = is_new or telling.is_edited
     subject = subjects[index] or ""
     title = subject

@@ -86,6 +86,7 @@ def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member],
         spans=spans,
         attachments=attachments,
         is_removed=condition.is_removed,
+        is_withdrawn=condition.is_withdrawn,
         is_edited=condition.text is not None,
     )
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, func, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, delete, func, insert, select, update
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.forum import Forum, Member, Policy, Posting, Rhythm, Role, Standing, Who
+from gateway.people.lookalike import FORMER, skeleton
 from gateway.store.bulk import IN_MAX, slices, table_of
 from gateway.store.engine import Store
 from gateway.store.people_tables import AddressRow
@@ -119,6 +120,7 @@ def _member_values(member: Member) -> dict[str, Any]:
         "joined_at": member.joined_at,
         "receipts": member.receipts,
         "cases": member.cases,
+        "skeleton": skeleton(member.handle),
     }
 
 
@@ -133,15 +135,37 @@ def change_member(store: Store, member: Member) -> None:
 
     Whose digests were off and come again is told of what is published from now on, like somebody new.
     """
+    with store.write() as connection:
+        write_member(connection, member)
+
+
+def write_member(connection: Connection, member: Member) -> None:
+    """The same in the caller's transaction."""
     here = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
     published = select(FORUM.c.published).where(FORUM.c.id == member.forum_id)
-    with store.write() as connection:
-        cursor = connection.execute(published.with_for_update()).scalar_one()
-        if member.has_digest:
-            connection.execute(update(MEMBER).where(here, MEMBER.c.has_digest.is_(False)).values(cursor=cursor))
-        connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
-        if member.bounces == NO_BOUNCES:
-            keep_bounces(connection, member.forum_id, member.id, member.bounces)
+    cursor = connection.execute(published.with_for_update()).scalar_one()
+    if member.has_digest:
+        connection.execute(update(MEMBER).where(here, MEMBER.c.has_digest.is_(False)).values(cursor=cursor))
+    connection.execute(update(MEMBER).where(here).values(**_member_values(member)))
+    if member.bounces == NO_BOUNCES:
+        keep_bounces(connection, member.forum_id, member.id, member.bounces)
+
+
+def is_handle_taken(connection: Connection, handle: str, keys: Iterable[str]) -> bool:
+    """Whether somebody else, anywhere on the site, has a handle that looks like that one; `keys` are one's own addresses."""
+    query = select(MEMBER.c.id).where(MEMBER.c.skeleton == skeleton(handle), MEMBER.c.address_key.not_in(list(keys)))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def forget_member(connection: Connection, member: Member) -> None:
+    """Takes out of a member's row who he was: no letter can reach him, no mail is his; posts point to nobody's name."""
+    nobody = Address(f"former-{member.id.hex}", "invalid")
+    gone = replace(member, address=nobody, handle=FORMER, badge="", has_digest=False, role=Role.MEMBER, others=())
+    here = (ADDRESS.c.forum_id == member.forum_id) & (ADDRESS.c.member_id == member.id)
+    connection.execute(delete(ADDRESS).where(here))
+    write_member(connection, gone)
+    row = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
+    connection.execute(update(MEMBER).where(row).values(password="", skeleton=""))
 
 
 def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounces: Bounces) -> None:
