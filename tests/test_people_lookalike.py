@@ -49,7 +49,15 @@ def test_names(name: str, flaw: Flaw) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Paypal", "раураӏ"), ("Ann", "ANN"), ("modern", "modem"), ("Bob1", "Bobl"), ("0scar", "Oscar"), ("ﬁsh", "fish"), ("Ann", "Ａｎｎ")],
+    [
+        ("Paypal", "раураӏ"),
+        ("Ann", "ANN"),
+        ("modern", "modem"),
+        ("Bob1", "Bobl"),
+        ("0scar", "Oscar"),
+        ("ﬁsh", "fish"),
+        ("Ann", "Ａｎｎ"),
+    ],
 )
 def test_names_that_look_alike_share_a_skeleton(one: str, other: str) -> None:
     assert skeleton(one) == skeleton(other) != ""

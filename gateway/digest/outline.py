@@ -12,6 +12,7 @@ from datetime import datetime
 from gateway.digest.issue import Entry, ThreadPart
 from gateway.digest.quotes import Quotable, shown_spans
 from gateway.mail.message import Attachment, Span
+from gateway.people.discretion import without_addresses
 from gateway.people.handles import Byline
 from gateway.thread.titles import display_title, without_tag
 from gateway.thread.weave import Place
@@ -143,7 +144,9 @@ def _entry(
         author=telling.byline.name,
         badge=telling.byline.badge,
         at=telling.date,
-        spans=shown_spans(telling.spans, posts.above(index), is_parent_missing=above is not None and parent is None)
+        spans=without_addresses(
+            shown_spans(telling.spans, posts.above(index), is_parent_missing=above is not None and parent is None)
+        )
         if is_shown
         else (),
         attachments=telling.attachments if is_shown else (),

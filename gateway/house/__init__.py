@@ -22,6 +22,7 @@ from uuid_utils.compat import uuid7
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.desk import Desk, attend
+from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
@@ -172,7 +173,7 @@ class House:
         desk = Desk(self.store, key, now, self.new_id, self._desk_reader)
         for forum in list_forums(self.store):
             leave_by_mail(self.store, key, forum, now, self.new_id)
-            attend(desk, forum)
+            attend(desk, forum, HANDLERS)
             publish(self.store, forum, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)

@@ -10,11 +10,13 @@ import re
 from base64 import encodebytes
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from markupsafe import escape
 
 from gateway.render.fields import Field
+from gateway.render.links import percent
 
 LINE_MAX = 998
 QUOTED_MAX = 76
@@ -22,6 +24,11 @@ _TO_QUOTE = re.compile(rb"[=\x00-\x09\x0b-\x1f\x7f-\xff]{1,24}")
 # Lines that are too long, that hold what is not printable ASCII, or that something on the way would change.
 _NEEDS_QUOTING = re.compile(rb"(?m)^(?:From |.{%d}|[ -<>-~]*[^ -<>-~\n]|.* $).*$" % (QUOTED_MAX + 1))
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
+_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}\Z")
+_OPAQUE = "application/octet-stream"
+_PLAIN = frozenset(f"{ascii_letters}{digits}-._ ")
+# Characters of a file's name, so that its field keeps to a line.
+NAME_MAX = 100
 NAMES = ("leave_at", "leave")
 _PLACE = re.compile(f"\x02({'|'.join(NAMES)})\x03")
 
@@ -72,6 +79,32 @@ def alternative_body(text: str, html: str, boundary: str) -> Body:
         raise BadBody("the boundary is not one, or occurs in the text")
     parts = (text_body(text), _text("text/html", _to_ascii(html), is_html=True))
     return _multipart("multipart/alternative", parts, boundary)
+
+
+class File(NamedTuple):
+    """A file to attach; `name` and `type` as somebody gave them."""
+
+    name: str
+    type: str
+    data: bytes
+
+
+def files_body(text: str, files: Iterable[File], boundary: str) -> Body:
+    """Text and files after it, which are never opened by themselves (RFC 2183). Raises BadBody."""
+    parts = [text_body(text)]
+    for file in files:
+        name = "".join(sign if sign in _PLAIN else "_" for sign in file.name)[:NAME_MAX] or "file"
+        kind = file.type if _TYPE.match(file.type) and not file.type.startswith(("multipart/", "message/")) else _OPAQUE
+        more = () if name == file.name else (f"filename*=utf-8''{percent(file.name[:60])};",)
+        fields = [
+            Field("Content-Type", (kind,)),
+            Field("Content-Disposition", ("attachment;", *more, f'filename="{name}"')),
+            Field("Content-Transfer-Encoding", ("base64",)),
+        ]
+        parts.append(Body(fields, (encodebytes(file.data).replace(b"\n", b"\r\n"),)))
+    if not _BOUNDARY.match(boundary) or boundary in text:
+        raise BadBody("the boundary is not one, or occurs in the text")
+    return _multipart("multipart/mixed", parts, boundary)
 
 
 def mime_digest_body(text: str, messages: Iterable[bytes], boundary: str) -> Body:

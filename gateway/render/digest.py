@@ -60,9 +60,9 @@ def render_issue(
     )
 
 
-def render_thread_text(part: ThreadPart, zone: ZoneInfo, *, override: Path | None = None) -> str:
+def render_thread_text(part: ThreadPart, zone: ZoneInfo, *, language: str = "en", override: Path | None = None) -> str:
     """One thread as the text part of a digest shows it, without links: what `gateway thread show` prints."""
-    words = wording()
+    words = wording(language)
     messages = enclose(list_rows(part, zone, None, words), words)
     return text_environment(override).get_template("thread.txt.j2").render(messages=messages)
 

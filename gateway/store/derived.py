@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from gateway.store.archive import CLAIM, GHOST, POST
 from gateway.store.bulk import slices
 from gateway.store.keep import DECISION, MAIL, MARKER
+from gateway.store.roster import FORMER_PREFIX
 from gateway.thread.forest import Claim
 
 
@@ -44,6 +45,9 @@ def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[UUID, dict[str,
         marker = have.marker if have is not None and _is_marker(have.marker, values["marker"]) else _free(values["marker"], taken)
         taken.add(marker)
         values = {**values, "marker": marker}
+        if have is not None and have.author_key.startswith(FORMER_PREFIX) and have.author_key.endswith("@invalid"):
+            # Whoever wished to be forgotten stays so, whatever his mails say.
+            values |= {"author_key": have.author_key, "author_name": ""}
         if have is None:
             facts = {"forum_id": forum_id, "id": new_id(), "mail_id": mail_id, "piece": 0}
             unpublished = {"number": None, "publish_at": None, "published_at": None, "hidden_by": None, "tag": b""}

@@ -20,6 +20,8 @@ from gateway.store.engine import Store
 from gateway.store.people_tables import AddressRow
 from gateway.store.tables import ForumRow, MemberRow
 
+# The local part of the address that stands for a member who wished to be forgotten.
+FORMER_PREFIX = "former-"
 FORUM, MEMBER, ADDRESS = table_of(ForumRow), table_of(MemberRow), table_of(AddressRow)
 
 
@@ -54,7 +56,12 @@ def _texts(addresses: Iterable[Address]) -> list[str]:
 def list_forums(store: Store) -> list[Forum]:
     """All forums, by name."""
     with store.read() as connection:
-        return [_forum(row) for row in connection.execute(select(FORUM).order_by(FORUM.c.name, FORUM.c.domain))]
+        return forums_of(connection)
+
+
+def forums_of(connection: Connection) -> list[Forum]:
+    """The same in the caller's transaction."""
+    return [_forum(row) for row in connection.execute(select(FORUM).order_by(FORUM.c.name, FORUM.c.domain))]
 
 
 def find_forum(store: Store, name: str) -> Forum | None:
@@ -157,15 +164,16 @@ def is_handle_taken(connection: Connection, handle: str, keys: Iterable[str]) ->
     return connection.execute(query.limit(1)).first() is not None
 
 
-def forget_member(connection: Connection, member: Member) -> None:
-    """Takes out of a member's row who he was: no letter can reach him, no mail is his; posts point to nobody's name."""
-    nobody = Address(f"former-{member.id.hex}", "invalid")
+def forget_member(connection: Connection, member: Member) -> Member:
+    """Takes out of a member's row who he was, so that no letter can reach him and no mail is his; what is left of him."""
+    nobody = Address(f"{FORMER_PREFIX}{member.id.hex}", "invalid")
     gone = replace(member, address=nobody, handle=FORMER, badge="", has_digest=False, role=Role.MEMBER, others=())
     here = (ADDRESS.c.forum_id == member.forum_id) & (ADDRESS.c.member_id == member.id)
     connection.execute(delete(ADDRESS).where(here))
     write_member(connection, gone)
     row = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
     connection.execute(update(MEMBER).where(row).values(password="", skeleton=""))
+    return gone
 
 
 def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounces: Bounces) -> None:
@@ -183,8 +191,13 @@ def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounce
 def list_members(store: Store, forum_id: UUID) -> list[Member]:
     """The members of a forum, by handle."""
     with store.read() as connection:
-        rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id).order_by(MEMBER.c.handle, MEMBER.c.id))
-        return _members(connection, forum_id, rows)
+        return members_in(connection, forum_id)
+
+
+def members_in(connection: Connection, forum_id: UUID) -> list[Member]:
+    """The same in the caller's transaction."""
+    rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id).order_by(MEMBER.c.handle, MEMBER.c.id))
+    return _members(connection, forum_id, rows)
 
 
 def _members(connection: Connection, forum_id: UUID, rows: Iterable[Row[Any]]) -> list[Member]:
