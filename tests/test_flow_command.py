@@ -125,6 +125,10 @@ class Town:
 
 @pytest.fixture
 def town(store: Store) -> Town:
+    return new_town(store)
+
+
+def new_town(store: Store) -> Town:
     roster.add_forum(store, FORUM)
     roster.add_members(store, [ANN, BOB, HANNA])
     return Town(store)

@@ -109,9 +109,11 @@ def _change(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender:
         return Answer(words.word("That post is not yours, or not from an address of yours that we know."))
     minutes = forum.policy.edit_minutes
     asked_at = desk.now if sender.proof is Proof.CONFIRMED else mail.received_at
+    if not minutes:
+        return Answer(words.word("Posts here stay as they are."))
     if asked_at > shelf.mail_of(db, forum.id, post.mail_id).received_at + timedelta(minutes=minutes):
         late = words.word("It is too late to change that post: after {minutes} minutes a post stays as it is.")
-        return Answer(late.format(minutes=minutes) if minutes else words.word("Posts here stay as they are."))
+        return Answer(late.format(minutes=minutes))
     is_edit = command.order is Order.EDIT
     if is_edit and not command.text.strip():
         return Answer(words.word("There was no new text. Put it into the lines below the command."))
