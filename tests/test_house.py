@@ -27,6 +27,7 @@ OWNERS = {
     "inscriptis": {"parse"},
     "cchardet": {"parse"},
     "flufl": {"parse.bounces"},
+    "disarm": {"people"},
     "dkim": {"send"},
     "cryptography": {"send"},
     "jinja2": {"render"},

@@ -14,10 +14,15 @@ from gateway.journal import Verb, log
 from gateway.mail.forum import Forum
 from gateway.mail.piece import Alteration, Change
 from gateway.store import changes, ledger, outbox
-from gateway.store.engine import Store
+from gateway.store.engine import Store, Transaction
 from gateway.store.shelf import Post
 
-_VERB = {Alteration.REMOVED: Verb.REMOVED, Alteration.RESTORED: Verb.RESTORED, Alteration.EDITED: Verb.EDITED}
+_VERB = {
+    Alteration.REMOVED: Verb.REMOVED,
+    Alteration.WITHDRAWN: Verb.WITHDRAWN,
+    Alteration.RESTORED: Verb.RESTORED,
+    Alteration.EDITED: Verb.EDITED,
+}
 
 
 class NotChanged(Exception):
@@ -31,15 +36,23 @@ def alter(
 ) -> None:
     """Records the change, and drops copies of a removed post that wait. Raises NotChanged."""
     with store.write() as db:
-        ledger.lock_forum(db, forum.id)
-        condition = changes.conditions(db, forum.id, [post.marker]).get(post.marker, changes.UNCHANGED)
-        if alteration is not Alteration.EDITED and condition.is_removed == (alteration is Alteration.REMOVED):
-            raise NotChanged(f"that post is {'removed already' if condition.is_removed else 'not removed'}")
-        if alteration is Alteration.EDITED and (condition.text == text or not text.strip()):
-            why = "that is what the post says already" if text.strip() else "a text is wanted; remove takes a post away"
-            raise NotChanged(why)
-        changes.record(db, forum.id, new_id(), Change(marker=post.marker, alteration=alteration, text=text, at=now))
-        if alteration is Alteration.REMOVED:
-            outbox.drop_copies(db, forum.id, post.id, "the post was removed")
-        ledger.note(db, forum.id, id=new_id(), at=now, verb=_VERB[alteration], subject=post.id, detail=post.marker)
+        alter_in(db, forum, post, alteration, now, new_id, text)
     log.info(_VERB[alteration], forum=forum.name, marker=post.marker)
+
+
+def alter_in(
+    db: Transaction, forum: Forum, post: Post, alteration: Alteration, now: datetime, new_id: Callable[[], UUID], text: str = ""
+) -> None:
+    """The same in the caller's transaction."""
+    ledger.lock_forum(db, forum.id)
+    condition = changes.conditions(db, forum.id, [post.marker]).get(post.marker, changes.UNCHANGED)
+    takes_away = alteration in (Alteration.REMOVED, Alteration.WITHDRAWN)
+    if alteration is not Alteration.EDITED and condition.is_removed == takes_away:
+        raise NotChanged(f"that post is {'removed already' if condition.is_removed else 'not removed'}")
+    if alteration is Alteration.EDITED and (condition.text == text or not text.strip()):
+        why = "that is what the post says already" if text.strip() else "a text is wanted; remove takes a post away"
+        raise NotChanged(why)
+    changes.record(db, forum.id, new_id(), Change(marker=post.marker, alteration=alteration, text=text, at=now))
+    if takes_away:
+        outbox.drop_copies(db, forum.id, post.id, "the post was removed")
+    ledger.note(db, forum.id, id=new_id(), at=now, verb=_VERB[alteration], subject=post.id, detail=post.marker)

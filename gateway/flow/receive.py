@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -88,6 +89,7 @@ class _Job:
                 answers=self.entries.answers_of(self.destinations[index], self.envelope.received_at)
                 if self.destinations[index].purpose is Purpose.ENTRY
                 else (),
+                publish_at=_publish_at(self.destinations[index].forum, self.envelope.received_at),
             )
             for index in self.order
         ]
@@ -101,6 +103,11 @@ class _Job:
                 verb, reason = VERB_OF[decision.verdict], decision.reason
                 log.info(verb, forum=one.forum.name, msgid=self.message.msgid, reason=reason, size=self.size)
         return tuple(self.decisions)
+
+
+def _publish_at(forum: Forum, received_at: datetime) -> datetime | None:
+    """Until when its author may change a post; no digest tells of it before."""
+    return received_at + timedelta(minutes=forum.policy.edit_minutes) if forum.policy.edit_minutes else None
 
 
 def _apart(message: Message, destination: Destination) -> Message:

@@ -22,10 +22,14 @@ CHANGE = table_of(ChangeRow)
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Of a post now; `text` is what it says instead, None for what it said from the beginning."""
+    """Of a post now; `text` is what it says instead, None for what it said from the beginning.
+
+    Of one that `is_removed` only the place is shown; `is_withdrawn` says that its author took it back.
+    """
 
     is_removed: bool = False
     text: str | None = None
+    is_withdrawn: bool = False
 
 
 UNCHANGED = Condition()
@@ -50,7 +54,8 @@ def conditions(connection: Connection, forum_id: UUID, markers: Iterable[str]) -
 def _after(condition: Condition, alteration: Alteration, text: str) -> Condition:
     if alteration is Alteration.EDITED:
         return replace(condition, text=text)
-    return replace(condition, is_removed=alteration is Alteration.REMOVED)
+    is_withdrawn = alteration is Alteration.WITHDRAWN
+    return replace(condition, is_removed=is_withdrawn or alteration is Alteration.REMOVED, is_withdrawn=is_withdrawn)
 
 
 def changed_between(

@@ -34,15 +34,24 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a letter brings: a part of an issue, a post as it came, a notice of ours, or a question.
+    """What a letter brings: a part of an issue, a post as it came, or a notice of ours.
 
-    A question is about what waits for an answer (`store.pending`), and an answer to it is the consent.
+    A post is a copy that somebody asked for; a question is about what waits for an answer (`store.pending`), and an answer to it
+    is the consent; an export is all that we have of a member.
     """
 
     DIGEST = "digest"
     COPY = "copy"
+    POST = "post"
     NOTICE = "notice"
     QUESTION = "question"
+    EXPORT = "export"
+
+
+# Wanted whether or not one is still a member: they may be about just that.
+NOTICES = (Kind.NOTICE, Kind.QUESTION)
+# Wanted by who wants digests.
+TELLING = (Kind.DIGEST, Kind.COPY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,14 +161,14 @@ def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: s
     """
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.member_id == member_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind.in_((Kind.DIGEST, Kind.COPY))).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.not_in(NOTICES)).values(**values)).rowcount
 
 
 def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str) -> int:
     """Gives up on all copies of a post that wait; returns how many."""
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.subject_id == post_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind == Kind.COPY).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.in_((Kind.COPY, Kind.POST))).values(**values)).rowcount
 
 
 def count_waiting(connection: Connection) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
-from sqlalchemy import Connection, Row, func, literal_column, select
+from sqlalchemy import Connection, Row, func, literal_column, select, update
 
 from gateway.mail.message import Attachment, Span, SpanKind
 from gateway.mail.verdict import Reason, Verdict
@@ -162,6 +162,19 @@ def post_of_id(connection: Connection, forum_id: UUID, post_id: UUID) -> Post:
     return _post(connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.id == post_id)).one())
 
 
+def posts_by(connection: Connection, forum_id: UUID, author_keys: Iterable[str], limit: int) -> list[Post]:
+    """The latest posts of an author, the last one first."""
+    here = (POST.c.forum_id == forum_id) & POST.c.author_key.in_(list(author_keys)) & _SEEN
+    order = (POST.c.date.desc(), POST.c.id.desc())
+    return [_post(row) for row in connection.execute(select(*_LIGHT).where(here).order_by(*order).limit(limit))]
+
+
+def rename_author(connection: Connection, forum_id: UUID, author_keys: Iterable[str], to_key: str) -> None:
+    """Gives an author's posts to another key, and no name of their own."""
+    here = (POST.c.forum_id == forum_id) & POST.c.author_key.in_(list(author_keys))
+    connection.execute(update(POST).where(here).values(author_key=to_key, author_name=""))
+
+
 def post_of_mail(connection: Connection, forum_id: UUID, mail_id: UUID) -> Post | None:
     """The post that a mail became, if it did."""
     row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.mail_id == mail_id)).first()
@@ -202,6 +215,17 @@ def published_between(connection: Connection, forum_id: UUID, above: int, up_to:
             POST.c.forum_id == forum_id, POST.c.number > above, POST.c.number <= up_to, _SEEN
         )
     )
+    found: dict[UUID, set[UUID]] = {}
+    for thread_id, post_id in rows:
+        found.setdefault(thread_id, set()).add(post_id)
+    return found
+
+
+def published_since(connection: Connection, forum_id: UUID, since: datetime) -> dict[UUID, set[UUID]]:
+    """The posts that were received since then and are published: thread id -> post ids."""
+    mail = (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id)
+    query = select(POST.c.thread_id, POST.c.id).join(MAIL, mail)
+    rows = connection.execute(query.where(POST.c.forum_id == forum_id, MAIL.c.received_at >= since, POST.c.number >= 0, _SEEN))
     found: dict[UUID, set[UUID]] = {}
     for thread_id, post_id in rows:
         found.setdefault(thread_id, set()).add(post_id)
