@@ -60,8 +60,9 @@ class Message:
 
     `msgid` has no angle brackets and is derived from `content_hash` when the mail had none. `content_hash` is 32 bytes
     (design: same mail by two ways, same hash). `ancestors` come nearest first, cleaned, each once, never `msgid`
-    itself (`parse.references` holds the policy). `date` is None when the Date field is missing or unreadable. `icon` and
-    `wants_anonymity` are what the first lines of the text asked for (`parse.directives`).
+    itself (`parse.references` holds the policy). `is_author_sure`: From is one address, which every program reads alike.
+    `date` is None when the Date field is missing or unreadable. `icon` and `wants_anonymity` are what the first lines of the
+    text asked for (`parse.directives`).
     """
 
     msgid: str
@@ -83,3 +84,4 @@ class Message:
     defects: tuple[str, ...] = ()
     icon: str = ""
     wants_anonymity: bool = False
+    is_author_sure: bool = False

@@ -22,10 +22,13 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The member whose address stands in From, if it is one's, and what proves that the mail is his."""
+    """The member whose address stands in From, if it is one's, and what proves that the mail is his. `accepted` is how many
+    posts of a new member were accepted, as far as that matters.
+    """
 
     member: Member | None = None
     proof: Proof = Proof.NONE
+    accepted: int = 0
 
     @property
     def is_proved(self) -> bool:

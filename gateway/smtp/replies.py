@@ -30,6 +30,7 @@ class Event(StrEnum):
     TOO_SLOW = "too slow"
     TOO_MANY_ERRORS = "too many errors"
     TROUBLE = "trouble"
+    TOO_MANY_POSTS = "too many posts"
     NO_SPACE = "no space"
     TOO_MANY_RECIPIENTS = "too many recipients"
 
@@ -83,6 +84,7 @@ REPLIES: dict[Event, Reply] = {
     Event.TOO_MANY_FROM_YOU: Reply(421, "4.7.0", "Too many connections from your network"),
     Event.TOO_SLOW: Reply(421, "4.4.2", "Timeout, closing the connection"),
     Event.TOO_MANY_ERRORS: Reply(421, "4.7.0", "Too many errors, closing the connection"),
+    Event.TOO_MANY_POSTS: Reply(450, "4.7.1", "Too many posts this hour, try again later"),
     Event.TROUBLE: Reply(451, "4.3.0", "Trouble on our side, try again later"),
     Event.NO_SPACE: Reply(452, "4.3.1", "Not enough space, try again later"),
     Event.TOO_MANY_RECIPIENTS: Reply(452, "4.5.3", "Too many recipients, send the rest in another mail"),
@@ -118,13 +120,18 @@ _REFUSALS: dict[Reason, Event] = {
     Reason.TROUBLE: Event.TROUBLE,
 }
 
+_DELAYS: dict[Reason, Event] = {
+    Reason.NO_SPACE: Event.NO_SPACE,
+    Reason.TOO_MANY: Event.TOO_MANY_POSTS,
+}
+
 
 def event_of(decision: Decision) -> Event:
     """What one recipient's decision says on the wire. Held and discarded mail is answered like accepted mail."""
     if decision.verdict is Verdict.REFUSE:
         return _REFUSALS.get(decision.reason, Event.REFUSED)
     if decision.verdict is Verdict.DEFER:
-        return Event.NO_SPACE if decision.reason is Reason.NO_SPACE else Event.TROUBLE
+        return _DELAYS.get(decision.reason, Event.TROUBLE)
     return Event.OK
 
 
