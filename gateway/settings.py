@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -25,6 +26,7 @@ from pydantic_settings import (
 from gateway.digest.parts import Caps
 from gateway.mail.address import is_domain
 from gateway.smtp.limits import Limits
+from gateway.verify.dns import place_of
 
 _PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})\Z", re.ASCII)
 
@@ -158,6 +160,32 @@ class WebTable(_Table):
 class AuthTable(_Table):
     dkim_selectors: list[str] = []
     dkim_keys: Path | None = None
+    verify_dkim: bool = True
+    dns: list[str] = []
+    authserv_id: str = ""
+    border_networks: list[str] = ["127.0.0.0/8", "::1/128"]
+    trusted_networks: list[str] = []
+
+    @field_validator("border_networks", "trusted_networks")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for text in value:
+            ip_network(text)
+        return value
+
+    @field_validator("dns")
+    @classmethod
+    def _are_servers(cls, value: list[str]) -> list[str]:
+        for text in value:
+            place_of(text)
+        return value
+
+    @field_validator("authserv_id")
+    @classmethod
+    def _is_one_word(cls, value: str) -> str:
+        if value and (not value.isascii() or re.search(r"[\s;\"()=]", value)):
+            raise ValueError("must be one word, as the mail server in front of us writes it")
+        return value
 
     @field_validator("dkim_selectors")
     @classmethod
@@ -165,6 +193,11 @@ class AuthTable(_Table):
         if not all(is_domain(selector) and selector.isascii() for selector in value):
             raise ValueError("must be names as they may stand in the DNS, such as gate2026")
         return value
+
+
+class LimitsOfPosts(_Table):
+    posts_per_member_and_hour: int = Field(default=30, ge=0)
+    posts_per_forum_and_hour: int = Field(default=600, ge=0)
 
 
 class Settings(BaseSettings):
@@ -181,6 +214,7 @@ class Settings(BaseSettings):
     send: SendTable = SendTable()
     web: WebTable = WebTable()
     auth: AuthTable = AuthTable()
+    limits: LimitsOfPosts = LimitsOfPosts()
 
     @property
     def dkim(self) -> Path:

@@ -82,7 +82,8 @@ def password_of(connection: Connection, address_key: str) -> str:
 
 
 def set_password(connection: Connection, address_key: str, hashed: str) -> int:
-    """Gives every member with that address this password, in all forums; how many there are."""
+    """Gives whoever has that address this password, in all forums and for all his addresses; how many members that are."""
     further = select(ADDRESS.c.member_id).where(ADDRESS.c.address_key == address_key)
-    here = (MEMBER.c.address_key == address_key) | MEMBER.c.id.in_(further)
-    return connection.execute(update(MEMBER).where(here).values(password=hashed)).rowcount
+    has_it = (MEMBER.c.address_key == address_key) | MEMBER.c.id.in_(further)
+    keys = list(connection.execute(select(MEMBER.c.address_key).where(has_it)).scalars())
+    return connection.execute(update(MEMBER).where(MEMBER.c.address_key.in_(keys)).values(password=hashed)).rowcount
