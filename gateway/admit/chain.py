@@ -36,7 +36,7 @@ _FOR_DESK = {
 class Case:
     """What is judged: one mail for one recipient.
 
-    `starts_thread`: it answers nothing that is here; `is_locked`: what it answers is locked; `is_over_limit`: it would be one
+    `starts_thread`: it answers nothing; `is_locked`: what it answers is locked; `is_over_limit`: it would be one
     post too many in this hour.
     """
 

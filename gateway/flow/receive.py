@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from queue import SimpleQueue
@@ -45,16 +45,20 @@ class Writer(Protocol):
 
 # What the same mail to several addresses of a forum is only once.
 _POSTS = (Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS, Purpose.BOUNCES, Purpose.OWNER)
+Current = Callable[[Destination], Destination]
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw", "senders", "signers")
+    __slots__ = ("answer", "current", "decisions", "destinations", "envelope", "message", "order", "raw", "senders", "signers")
 
-    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders) -> None:
+    def __init__(
+        self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders, current: Current
+    ) -> None:
         self.senders = senders
+        self.current = current
         self.envelope = envelope
         self.raw = raw
         self.destinations = destinations
@@ -70,6 +74,7 @@ class _Job:
 
     def prepare(self) -> list[Incoming]:
         message = self.message = self.message or parse_message(self.raw.read())
+        self.destinations = tuple([self.current(one) for one in self.destinations])
         cases = [self.senders.case_of(self.envelope, self.raw, message, one, self.signers) for one in self.destinations]
         decisions = self.decisions = _together(self.envelope.via, [decide(case) for case in cases])
         accepted = [case for case, one in zip(cases, decisions, strict=True) if one.verdict is Verdict.ACCEPT]
@@ -138,7 +143,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders)
+        job = _Job(envelope, raw, destinations, self._senders, self._current)
         if is_ordinary(raw):
             self._pass_on(job)
         else:
@@ -151,6 +156,14 @@ class Receiver:
         self._senders.prover.close()
         self._writer.close()
         self._reader.close()
+
+    def _current(self, destination: Destination) -> Destination:
+        """The same with the forum as it is now: somebody may have changed what is allowed there."""
+        forum = self._senders.forum_now(destination.forum)
+        if forum == destination.forum:
+            return destination
+        self.refresh()
+        return replace(destination, forum=forum)
 
     def _pass_on(self, job: _Job) -> None:
         prover = self._senders.prover

@@ -16,13 +16,13 @@ from uuid import UUID
 from gateway.admit.chain import Case
 from gateway.flow.proving import NO_MEANS, Means, Prover, needs_sender
 from gateway.mail.envelope import Envelope, Raw
-from gateway.mail.forum import Destination, Forum, Member, Posting, Purpose, Standing, Who
+from gateway.mail.forum import Destination, Forum, Member, Posting, Purpose, Standing
 from gateway.mail.message import Message
 from gateway.people.proof import prove
-from gateway.people.rights import is_exempt, may
+from gateway.people.rights import is_exempt
 from gateway.people.sender import NOBODY, Proof, Sender
 from gateway.store.engine import Store, Transaction
-from gateway.store.roster import member_with_key
+from gateway.store.roster import forum_of, member_with_key
 from gateway.store.standing import accepted_posts, active_locks, is_any_in_thread, last_of_thread, thread_answered
 from gateway.thread.titles import subject_key
 
@@ -42,7 +42,12 @@ class Senders:
         self.prover = Prover(means)
         self._members = _Memory[tuple[UUID, str], Member | None](means)
         self._locks = _Memory[UUID, frozenset[str]](means)
+        self._forums = _Memory[UUID, Forum](means)
         self._rates = _Rates(means)
+
+    def forum_now(self, forum: Forum) -> Forum:
+        """The same forum as the store has it, when one may remember that for a while; else as it is."""
+        return self._forums.get(forum.id, lambda db: forum_of(db, forum.id), self._store) if self._means.memory else forum
 
     def case_of(
         self, envelope: Envelope, raw: Raw, message: Message, destination: Destination, signers: tuple[str, ...] = ()
@@ -89,22 +94,19 @@ class Senders:
             return Sender(member, proof, accepted_posts(db, member, wanted))
 
     def _place_of(self, forum: Forum, message: Message, sender: Sender, now: datetime) -> tuple[bool, bool]:
-        """Whether a mail starts a thread, and whether the one that it answers is locked; looked up where it matters."""
-        policy = forum.policy
+        """Whether a mail starts a thread, and whether the one that it answers is locked; looked up where it matters.
+
+        A mail that answers what nobody has seen starts none: what it answers may come after it.
+        """
         base, is_reply = ("", False) if message.ancestors or not forum.follows_subjects else subject_key(message.subject)
         if not message.ancestors and not is_reply:
             return True, False
-        # Whoever may not start a thread must not do it by answering what nobody has.
-        must_answer = policy.start is not Who.ANYONE and not may(policy.start, sender.member)
         locks = self._locks.get(forum.id, lambda db: active_locks(db, forum.id), self._store)
-        may_be_locked = bool(locks or policy.lock_days) and not is_exempt(sender.member)
-        if not must_answer and not may_be_locked:
+        if not (locks or forum.policy.lock_days) or is_exempt(sender.member):
             return False, False
         with self._store.read() as db:
             thread = thread_answered(db, forum.id, message.ancestors, base)
-            if thread is None:
-                return True, False
-            return False, may_be_locked and _is_locked(db, forum, thread, locks, now)
+            return False, thread is not None and _is_locked(db, forum, thread, locks, now)
 
 
 def _is_locked(db: Transaction, forum: Forum, thread: UUID, locks: frozenset[str], now: datetime) -> bool:
