@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -23,11 +24,20 @@ from gateway.people.rights import is_exempt
 from gateway.people.sender import NOBODY, Proof, Sender
 from gateway.store.engine import Store, Transaction
 from gateway.store.roster import forum_of, member_with_key
-from gateway.store.standing import accepted_posts, active_locks, is_any_in_thread, last_of_thread, thread_answered
+from gateway.store.standing import (
+    accepted_posts,
+    active_locks,
+    has_rank_of,
+    is_any_in_thread,
+    last_of_thread,
+    thread_answered,
+)
 from gateway.thread.titles import subject_key
 
 HOUR = timedelta(hours=1)
 REMEMBERED_MAX = 20_000
+# So much longer is remembered what no rule depends on.
+LONG = 100
 _POSTS = frozenset({Purpose.POST, Purpose.ENTRY})
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -41,6 +51,7 @@ class Senders:
         self._means = means
         self.prover = Prover(means)
         self._members = _Memory[tuple[UUID, str], Member | None](means)
+        self._once = _Memory[tuple[UUID, str], Member | None](replace(means, memory=means.memory * LONG))
         self._locks = _Memory[UUID, frozenset[str]](means)
         self._forums = _Memory[UUID, Forum](means)
         self._rates = _Rates(means)
@@ -85,13 +96,22 @@ class Senders:
         author, forum = message.author_address, destination.forum
         if author is None:
             return NOBODY
-        member = self._members.get((forum.id, author.key), lambda db: member_with_key(db, forum.id, author.key), self._store)
+        member = self._members.get((forum.id, author.key), lambda db: self._member(db, forum.id, author.key), self._store)
         proof = prove(self.prover.evidence(envelope, raw, message, destination, member, signers))
         wanted = forum.policy.newcomer_posts
         if member is None or member.standing is not Standing.NEW or not wanted or is_exempt(member):
             return Sender(member, proof)
         with self._store.read() as db:
             return Sender(member, proof, accepted_posts(db, member, wanted))
+
+    def _member(self, db: Transaction, forum_id: UUID, key: str) -> Member | None:
+        """Who has that address; one who was looked up in the last minutes is only looked at, for what rules depend on."""
+        known = self._once.known((forum_id, key))
+        if known is not None and known.address.key == key and has_rank_of(db, known):
+            return known
+        found = member_with_key(db, forum_id, key)
+        self._once.put((forum_id, key), found)
+        return found
 
     def _place_of(self, forum: Forum, message: Message, sender: Sender, now: datetime) -> tuple[bool, bool]:
         """Whether a mail starts a thread, and whether the one that it answers is locked; looked up where it matters.
@@ -124,17 +144,24 @@ class _Memory(Generic[_Key, _Value]):
         self._known: dict[_Key, tuple[float, _Value]] = {}
 
     def get(self, key: _Key, look_up: Callable[[Transaction], _Value], store: Store) -> _Value:
-        now = self._means.clock()
+        """What is remembered, or else looked up now."""
         found = self._known.get(key)
-        if found is not None and now < found[0]:
+        if found is not None and self._means.clock() < found[0]:
             return found[1]
         with store.read() as db:
             value = look_up(db)
+        self.put(key, value)
+        return value
+
+    def known(self, key: _Key) -> _Value | None:
+        found = self._known.get(key)
+        return found[1] if found is not None and self._means.clock() < found[0] else None
+
+    def put(self, key: _Key, value: _Value) -> None:
         if self._means.memory:
             if len(self._known) >= REMEMBERED_MAX:
                 self._known.clear()
-            self._known[key] = (now + self._means.memory, value)
-        return value
+            self._known[key] = (self._means.clock() + self._means.memory, value)
 
 
 class _Rates:

@@ -10,11 +10,18 @@ from sqlalchemy import Connection, func, select, update
 
 from gateway.mail.forum import Member
 from gateway.store.archive import POST
-from gateway.store.bulk import table_of
+from gateway.store.bulk import Lookup, table_of
 from gateway.store.people_tables import LockRow
 from gateway.store.roster import ADDRESS, FORUM, MEMBER
 
 LOCK = table_of(LockRow)
+_RANKS = Lookup((MEMBER.c.id, MEMBER.c.role, MEMBER.c.standing), MEMBER.c.address_key)
+
+
+def has_rank_of(connection: Connection, member: Member) -> bool:
+    """Whether `member`, who was looked up a while ago by his first address, is still what he was: a tenth of looking him up."""
+    is_now = [member.id, member.role, member.standing]
+    return is_now in list(_RANKS.find(connection, member.forum_id, [member.address.key]))
 
 
 def accepted_posts(connection: Connection, member: Member, limit: int) -> int:
