@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ from gateway.admit.chain import HEADER_MAX, HOPS_MAX, LIVE, Case, decide
 from gateway.admit.route import destination_of
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Via
-from gateway.mail.forum import Destination, Forum, Member, Purpose
+from gateway.mail.forum import Destination, Forum, Member, Policy, Posting, Purpose, Role, Standing, Who
 from gateway.mail.message import Automation, Message, Span, SpanKind
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
 from gateway.people.sender import NOBODY, Proof, Sender
@@ -29,13 +30,20 @@ def make_forum(name: str, domain: str = "gw.example", mirrors: tuple[str, ...] =
 TOWN = make_forum("town", mirrors=("mirrored.lists.example",))
 
 
+OPEN = Policy()
+
+
 def case(
     *,
     reverse_path: Address | None = ANN,
     purpose: Purpose = Purpose.POST,
     token: str = "",
-    sender: Sender = NOBODY,
     via: Via = Via.SMTP,
+    policy: Policy = OPEN,
+    sender: Sender = NOBODY,
+    starts_thread: bool = False,
+    is_locked: bool = False,
+    is_over_limit: bool = False,
     **message: object,
 ) -> Case:
     values: dict[str, object] = {
@@ -48,8 +56,35 @@ def case(
         "ancestors": (),
     }
     envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
-    destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose, token=token)
-    return Case(envelope, Message(**(values | message)), destination, sender)  # type: ignore[arg-type]
+    forum = replace(TOWN, policy=policy)
+    destination = Destination(address=TOWN.address, forum=forum, purpose=purpose, token=token)
+    known = {"starts_thread": starts_thread, "is_locked": is_locked, "is_over_limit": is_over_limit}
+    return Case(envelope, Message(**(values | message)), destination, sender, **known)  # type: ignore[arg-type]
+
+
+def by(
+    standing: Standing = Standing.TRUSTED, role: Role = Role.MEMBER, *, proof: Proof = Proof.DKIM, accepted: int = 0
+) -> Sender:
+    member = Member(
+        id=UUID(int=7),
+        forum_id=TOWN.id,
+        address=ANN,
+        handle="Ann",
+        badge="",
+        zone=ZoneInfo("UTC"),
+        hour=7,
+        form="plain",
+        has_digest=False,
+        standing=standing,
+        role=role,
+    )
+    return Sender(member, proof, accepted)
+
+
+PROVED = Policy(posting=Posting.PROVED, newcomer_posts=5)
+MEMBERS = Policy(posting=Posting.MEMBERS, newcomer_posts=5)
+EDITORS = Policy(start=Who.EDITORS)
+NEW, PROBATION, BANNED = Standing.NEW, Standing.PROBATION, Standing.BANNED
 
 
 KNOWN = Sender(
@@ -114,6 +149,26 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("for_desk", {"purpose": Purpose.ANONYMOUS}, Verdict.HOLD, Reason.ANONYMOUS),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "ancestors": ("0@x",)}, Verdict.HOLD, Reason.VOTE),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.VOTE),
+    ("stranger", {"policy": PROVED}, Verdict.HOLD, Reason.STRANGER),
+    ("stranger", {"policy": MEMBERS, "sender": Sender(None, Proof.DKIM)}, Verdict.HOLD, Reason.STRANGER),
+    ("stranger", {"policy": PROVED, "purpose": Purpose.ENTRY, "token": TOKEN}, Verdict.HOLD, Reason.STRANGER),
+    *(
+        ("unproved", {"policy": PROVED, "sender": by(standing, role, proof=Proof.NONE)}, Verdict.HOLD, Reason.UNPROVED)
+        for standing in Standing
+        for role in Role
+    ),
+    ("banned", {"policy": PROVED, "sender": by(BANNED)}, Verdict.REFUSE, Reason.BANNED),
+    ("banned", {"policy": MEMBERS, "sender": by(BANNED, proof=Proof.NONE)}, Verdict.REFUSE, Reason.BANNED),
+    ("right", {"policy": EDITORS, "starts_thread": True}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("right", {"policy": EDITORS, "starts_thread": True, "sender": by()}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("right", {"policy": Policy(comment=Who.MEMBERS)}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("right", {"policy": Policy(comment=Who.OWNERS), "sender": by(role=Role.EDITOR)}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("newcomer", {"policy": PROVED, "sender": by(NEW, accepted=4)}, Verdict.HOLD, Reason.NEWCOMER),
+    ("newcomer", {"policy": MEMBERS, "sender": by(NEW, proof=Proof.NONE)}, Verdict.HOLD, Reason.NEWCOMER),
+    ("probation", {"policy": PROVED, "sender": by(PROBATION, accepted=9)}, Verdict.HOLD, Reason.PROBATION),
+    ("locked", {"is_locked": True}, Verdict.HOLD, Reason.LOCKED),
+    ("locked", {"is_locked": True, "policy": PROVED, "sender": by()}, Verdict.HOLD, Reason.LOCKED),
+    ("too_many", {"is_over_limit": True, "policy": PROVED, "sender": by()}, Verdict.DEFER, Reason.TOO_MANY),
 ]
 # What looks like a vote and is a comment.
 COMMENTS: list[dict[str, object]] = [
@@ -188,6 +243,22 @@ def test_the_first_rule_that_hits_decides() -> None:
         {"precedence": "first-class"},
         {"list_ids": ("mirrored.lists.example",)},
         {"list_ids": ("other.example", "mirrored.lists.example"), "precedence": "list"},
+        {"policy": PROVED, "sender": by()},
+        {"policy": PROVED, "sender": by(), "purpose": Purpose.ENTRY, "token": TOKEN},
+        {"policy": PROVED, "sender": by(NEW, accepted=5)},
+        {"policy": replace(PROVED, newcomer_posts=0), "sender": by(NEW)},
+        {"policy": PROVED, "sender": by(NEW, Role.EDITOR)},
+        {"policy": PROVED, "sender": by(PROBATION, Role.MODERATOR)},
+        {"policy": PROVED, "sender": by(BANNED, Role.OWNER)},
+        {"policy": MEMBERS, "sender": by(proof=Proof.NONE)},
+        {"policy": EDITORS},
+        {"policy": EDITORS, "starts_thread": True, "sender": by(role=Role.MODERATOR)},
+        {"policy": Policy(start=Who.OWNERS), "starts_thread": True, "sender": by(role=Role.OWNER)},
+        {"policy": Policy(comment=Who.OWNERS), "starts_thread": True},
+        # Nobody is looked up where everybody may post; and a list that is mirrored vouches for its authors.
+        *({"sender": by(standing, proof=Proof.NONE)} for standing in Standing),
+        {"policy": PROVED, "list_ids": ("mirrored.lists.example",), "is_locked": True, "is_over_limit": True},
+        {"policy": replace(PROVED, start=Who.OWNERS), "starts_thread": True, "list_ids": ("mirrored.lists.example",)},
     ],
 )
 def test_accepted(facts: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from gateway.flow.command import run_confirmed
 from gateway.flow.deliver import deliver
 from gateway.flow.desk import Desk, attend
 from gateway.flow.handlers import HANDLERS
+from gateway.flow.proving import Means
 from gateway.flow.publish import publish
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -60,7 +61,7 @@ class Town:
         """Recipient and text of each new letter."""
         self.count += 1
         data = mail_bytes(f"c{self.count}@x", subject, body, **{"From": f"Somebody <{sender}>", **more})
-        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), KEY)
+        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=KEY))
         destination = receiver.route(Address(to, "example.org"))
         assert destination is not None
         envelope = Envelope(reverse_path=parse_address(sender), forward_paths=(), received_at=self.now, via=Via.SMTP)

@@ -16,6 +16,7 @@ from gateway.flow.desk import Desk, attend
 from gateway.flow.first_mail import end_waiting
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
+from gateway.flow.proving import Means
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Decisions, Receiver
 from gateway.mail.address import Address, parse_address
@@ -58,7 +59,7 @@ class Town:
         self, local: str, *, peer: str = "192.0.2.1", path: str = "zoe@far.example", body: str = "Hi", **fields: str
     ) -> list[str]:
         self.count += 1
-        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), KEY)
+        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=KEY))
         to = receiver.route(Address(local, "example.org"))
         assert to is not None, local
         envelope = Envelope(

@@ -23,6 +23,7 @@ from gateway.flow.deliver import deliver
 from gateway.flow.desk import Desk, attend
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
+from gateway.flow.proving import Means
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -64,7 +65,7 @@ class Gateway:
     forum: Forum = field(init=False)
 
     def __post_init__(self) -> None:
-        self.receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), self.key)
+        self.receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=self.key))
 
     def take(self, mails: Iterable[Sent], now: datetime) -> None:
         answers = []

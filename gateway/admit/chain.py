@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.mail.envelope import Envelope, Via
-from gateway.mail.forum import Destination, Purpose
+from gateway.mail.forum import Destination, Posting, Purpose, Standing
 from gateway.mail.message import Automation, Message
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
+from gateway.people.rights import is_exempt, may
 from gateway.people.sender import NOBODY, Sender
 from gateway.people.votes import vote_in
 
@@ -34,17 +35,35 @@ _FOR_DESK = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is judged: one mail for one recipient."""
+    """What is judged: one mail for one recipient.
+
+    `starts_thread`: it answers nothing; `is_locked`: what it answers is locked; `is_over_limit`: it would be one
+    post too many in this hour.
+    """
 
     envelope: Envelope
     message: Message
     destination: Destination
     sender: Sender = NOBODY
+    starts_thread: bool = False
+    is_locked: bool = False
+    is_over_limit: bool = False
 
     @property
     def is_mirrored(self) -> bool:
         """Whether it comes by a list that this forum mirrors."""
         return bool(set(self.message.list_ids) & set(self.destination.forum.mirrors))
+
+    @property
+    def is_of_known(self) -> bool:
+        """Whether it is judged by its author: not in a forum where everybody may post, nor by a list that is mirrored."""
+        return self.destination.forum.policy.posting is not Posting.OPEN and not self.is_mirrored
+
+    @property
+    def standing(self) -> Standing | None:
+        """That of an author whose posts are not taken without a look; None of all others."""
+        member = self.sender.member
+        return member.standing if self.is_of_known and member is not None and not is_exempt(member) else None
 
 
 Rule = Callable[[Case], Decision | None]
@@ -128,6 +147,47 @@ def vote(case: Case) -> Decision | None:
     return Decision(Verdict.HOLD, Reason.VOTE)
 
 
+def stranger(case: Case) -> Decision | None:
+    is_hit = case.is_of_known and case.sender.member is None
+    return Decision(Verdict.HOLD, Reason.STRANGER) if is_hit else None
+
+
+def unproved(case: Case) -> Decision | None:
+    """Before all that depends on who it is: what a forger is told must not depend on whose name he took."""
+    must_prove = case.is_of_known and case.destination.forum.policy.posting is Posting.PROVED
+    return Decision(Verdict.HOLD, Reason.UNPROVED) if must_prove and not case.sender.is_proved else None
+
+
+def banned(case: Case) -> Decision | None:
+    """Told at once: mail that is silently dropped would be waited for."""
+    return Decision(Verdict.REFUSE, Reason.BANNED) if case.standing is Standing.BANNED else None
+
+
+def right(case: Case) -> Decision | None:
+    """Who may start a thread, and who may comment; the moderators decide on what others send."""
+    policy = case.destination.forum.policy
+    has_right = may(policy.start if case.starts_thread else policy.comment, case.sender.member)
+    return Decision(Verdict.HOLD, Reason.NO_RIGHT) if not has_right and not case.is_mirrored else None
+
+
+def newcomer(case: Case) -> Decision | None:
+    is_hit = case.standing is Standing.NEW and case.sender.accepted < case.destination.forum.policy.newcomer_posts
+    return Decision(Verdict.HOLD, Reason.NEWCOMER) if is_hit else None
+
+
+def probation(case: Case) -> Decision | None:
+    return Decision(Verdict.HOLD, Reason.PROBATION) if case.standing is Standing.PROBATION else None
+
+
+def locked(case: Case) -> Decision | None:
+    return Decision(Verdict.HOLD, Reason.LOCKED) if case.is_locked and not case.is_mirrored else None
+
+
+def too_many(case: Case) -> Decision | None:
+    """Kept by the sender's own server, which comes again."""
+    return Decision(Verdict.DEFER, Reason.TOO_MANY) if case.is_over_limit and not case.is_mirrored else None
+
+
 LIVE: tuple[Rule, ...] = (
     hops,
     header_size,
@@ -142,6 +202,14 @@ LIVE: tuple[Rule, ...] = (
     bulk,
     for_desk,
     vote,
+    stranger,
+    unproved,
+    banned,
+    right,
+    newcomer,
+    probation,
+    locked,
+    too_many,
 )
 IMPORT: tuple[Rule, ...] = (unreadable,)
 

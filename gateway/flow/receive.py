@@ -2,28 +2,29 @@
 
 In: envelope, raw and destinations. Out: a future of one decision for each destination, done when everything is committed.
 Ordinary mail is read in the writer's thread, just before it is kept; mail that is large or odd queues for a thread that has
-it read in a killable process, so that a bomb delays only its like.
+it read in a killable process, so that a bomb delays only its like; mail whose DKIM signature matters waits for the DNS in
+threads of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 from typing import Protocol
 
-from gateway.admit.chain import Case, decide
+from gateway.admit.chain import decide
 from gateway.admit.route import destination_of
-from gateway.flow.entries import Entries
+from gateway.flow.proving import NO_MEANS, Means
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
 from gateway.journal import VERB_OF, log
 from gateway.mail.address import Address
-from gateway.mail.envelope import Envelope, Raw
+from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Destination, Forum, Purpose
 from gateway.mail.message import Message
 from gateway.mail.verdict import Decision, Reason, Verdict
@@ -45,24 +46,26 @@ class Writer(Protocol):
 
 # What the same mail to several addresses of a forum is only once.
 _POSTS = (Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS, Purpose.BOUNCES, Purpose.OWNER)
+Current = Callable[[Destination], Destination]
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "decisions", "destinations", "entries", "envelope", "message", "order", "raw", "senders")
+    __slots__ = ("answer", "current", "decisions", "destinations", "envelope", "message", "order", "raw", "senders", "signers")
 
     def __init__(
-        self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders, entries: Entries
+        self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders, current: Current
     ) -> None:
         self.senders = senders
-        self.entries = entries
+        self.current = current
         self.envelope = envelope
         self.raw = raw
         self.destinations = destinations
         self.answer: Future[Decisions] = Future()
         self.message: Message | None = None
+        self.signers: tuple[str, ...] = ()
         self.decisions: list[Decision] = []
         self.order: list[int] = []
 
@@ -72,9 +75,11 @@ class _Job:
 
     def prepare(self) -> list[Incoming]:
         message = self.message = self.message or parse_message(self.raw.read())
-        senders = [self.senders.sender_of(message, one) for one in self.destinations]
-        cases = [Case(self.envelope, message, *one) for one in zip(self.destinations, senders, strict=True)]
-        decisions = self.decisions = [decide(case) for case in cases]
+        self.destinations = tuple([self.current(one) for one in self.destinations])
+        cases = [self.senders.case_of(self.envelope, self.raw, message, one, self.signers) for one in self.destinations]
+        decisions = self.decisions = _together(self.envelope.via, [decide(case) for case in cases])
+        accepted = [case for case, one in zip(cases, decisions, strict=True) if one.verdict is Verdict.ACCEPT]
+        self.senders.count(accepted)
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
         self.order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
         return [
@@ -85,8 +90,8 @@ class _Job:
                 message=_apart(message, self.destinations[index]),
                 raw=self.raw,
                 decision=decisions[index],
-                proof=senders[index].proof,
-                answers=self.entries.answers_of(self.destinations[index], self.envelope.received_at)
+                proof=cases[index].sender.proof,
+                answers=self.senders.entries.answers_of(self.destinations[index], self.envelope.received_at)
                 if self.destinations[index].purpose is Purpose.ENTRY
                 else (),
                 publish_at=_publish_at(self.destinations[index].forum, self.envelope.received_at),
@@ -110,6 +115,12 @@ def _publish_at(forum: Forum, received_at: datetime) -> datetime | None:
     return received_at + timedelta(minutes=forum.policy.edit_minutes) if forum.policy.edit_minutes else None
 
 
+def _together(via: Via, decisions: list[Decision]) -> list[Decision]:
+    """SMTP has one reply for all recipients: who is to come again with a mail must find nothing of it kept."""
+    later = next((one for one in decisions if one.verdict is Verdict.DEFER), None)
+    return [later] * len(decisions) if later is not None and via is Via.SMTP else decisions
+
+
 def _apart(message: Message, destination: Destination) -> Message:
     """A mail that asks for something is never the duplicate of a post, or of one to another address: it must not get lost."""
     if destination.purpose in _POSTS:
@@ -121,12 +132,11 @@ def _apart(message: Message, destination: Destination) -> Message:
 class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
-    def __init__(self, store: Store, writer: Writer, reader: Reader, key: bytes) -> None:
+    def __init__(self, store: Store, writer: Writer, reader: Reader, means: Means = NO_MEANS) -> None:
         self._store = store
         self._writer = writer
         self._reader = reader
-        self._senders = Senders(store, key)
-        self._entries = Entries(store, key)
+        self._senders = Senders(store, means)
         self._forums: dict[str, Forum] = {}
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()
         self._reading = threading.Thread(target=self._read_odd, name="reading", daemon=True)
@@ -143,9 +153,9 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders, self._entries)
+        job = _Job(envelope, raw, destinations, self._senders, self._current)
         if is_ordinary(raw):
-            self._writer.submit(job)
+            self._pass_on(job)
         else:
             self._odd.put(job)
         return job.answer
@@ -153,8 +163,24 @@ class Receiver:
     def close(self) -> None:
         self._odd.put(None)
         self._reading.join()
+        self._senders.prover.close()
         self._writer.close()
         self._reader.close()
+
+    def _current(self, destination: Destination) -> Destination:
+        """The same with the forum as it is now: somebody may have changed what is allowed there."""
+        forum = self._senders.forum_now(destination.forum)
+        if forum == destination.forum:
+            return destination
+        self.refresh()
+        return replace(destination, forum=forum)
+
+    def _pass_on(self, job: _Job) -> None:
+        prover = self._senders.prover
+        if prover.must_wait(job.raw, job.destinations):
+            prover.put(lambda: self._prove(job))
+        else:
+            self._writer.submit(job)
 
     def _read_odd(self) -> None:
         while (job := self._odd.get()) is not None:
@@ -162,8 +188,22 @@ class Receiver:
                 continue
             try:
                 job.message = self._reader.read(job.raw)
-                self._writer.submit(job)
+                self._pass_on(job)
             except Exception as error:  # noqa: BLE001 - the sender is told to try again; the next mail is not his to spoil
-                log.error("mail not read", exc_info=True)
-                if job.answer.set_running_or_notify_cancel():
-                    job.answer.set_exception(error)
+                _fail(job, error)
+
+    def _prove(self, job: _Job) -> None:
+        """In a thread of the prover."""
+        if job.answer.cancelled():
+            return
+        try:
+            job.message, job.signers = self._senders.prover.signers(job.raw, job.message, job.envelope.received_at)
+            self._writer.submit(job)
+        except Exception as error:  # noqa: BLE001 - as above
+            _fail(job, error)
+
+
+def _fail(job: _Job, error: Exception) -> None:
+    log.error("mail not read", exc_info=True)
+    if job.answer.set_running_or_notify_cancel():
+        job.answer.set_exception(error)

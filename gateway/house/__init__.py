@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from gateway.flow.accounts import Accounts
 from gateway.flow.badges import award
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
@@ -26,12 +28,14 @@ from gateway.flow.desk import Desk, attend
 from gateway.flow.first_mail import end_waiting
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
+from gateway.flow.proving import Means
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.flow.way import Way
 from gateway.journal import log as log
 from gateway.mail.token import KEY_BYTES, is_key
+from gateway.people import password
 from gateway.send.connection import Relay
 from gateway.send.courier import Courier
 from gateway.send.maildir import MaildirCourier
@@ -46,9 +50,14 @@ from gateway.store.remote import at_once as at_once
 from gateway.store.remote import keep_for as keep_for
 from gateway.store.roster import list_forums
 from gateway.store.writer import Writer
+from gateway.verify import signatures
 
 if TYPE_CHECKING:
     from gateway.web.window import Window
+
+
+# Seconds that a member's standing, and the locks of a forum, may be out of date.
+REMEMBERED = 2.0
 
 
 def real_now() -> datetime:
@@ -81,7 +90,8 @@ class House:
     def receiver(self) -> Receiver:
         """The way in; its threads start with the first use."""
         if self._receiver is None:
-            self._receiver = Receiver(self.store, self._writer or Writer(self.store, self.new_id), Reader(), self.key())
+            writer = self._writer or Writer(self.store, self.new_id)
+            self._receiver = Receiver(self.store, writer, Reader(), means_of(self.settings, self.key()))
         return self._receiver
 
     def close(self) -> None:
@@ -102,7 +112,9 @@ class House:
             limits=smtp.as_limits(),
             is_shared=is_shared,
         )
-        return FrontDoor(settings, door=self.receiver, tls=self._tls(), now=self.now)
+        has_passwords = smtp.tls_certificate is not None and password.is_available()
+        accounts = Accounts(self.store) if has_passwords else None
+        return FrontDoor(settings, door=self.receiver, tls=self._tls(), now=self.now, authenticator=accounts)
 
     def _tls(self) -> ssl.SSLContext | None:
         smtp = self.settings.smtp
@@ -192,6 +204,27 @@ class House:
         for forum in list_forums(self.store):
             award(self.store, forum, self.settings.badges.as_rules(), now)
         self._awarded_on = now.date()
+
+
+def means_of(settings: Settings, key: bytes) -> Means:
+    """What counts as proof of who sent a mail."""
+    auth, limits = settings.auth, settings.limits
+    ask = None
+    if auth.verify_dkim and signatures.is_available():
+        from gateway.verify.dns import Resolver
+
+        ask = Resolver(auth.dns).txt
+    return Means(
+        key=key,
+        trusted=tuple(map(ip_network, auth.trusted_networks)),
+        authserv_id=auth.authserv_id,
+        border=tuple(map(ip_network, auth.border_networks)),
+        ask=ask,
+        clock=time.monotonic,
+        memory=REMEMBERED,
+        posts_of_member=limits.posts_per_member_and_hour,
+        posts_in_forum=limits.posts_per_forum_and_hour,
+    )
 
 
 def tame_garbage_collector() -> None:

@@ -60,8 +60,9 @@ class Message:
 
     `msgid` has no angle brackets and is derived from `content_hash` when the mail had none. `content_hash` is 32 bytes
     (design: same mail by two ways, same hash). `ancestors` come nearest first, cleaned, each once, never `msgid`
-    itself (`parse.references` holds the policy). `date` is None when the Date field is missing or unreadable. `icon` and
-    `wants_anonymity` are what the first lines of the text asked for (`parse.directives`). `has_list_fields`: any field of RFC
+    itself (`parse.references` holds the policy). `is_author_sure`: From is one address, which every program reads alike.
+    `date` is None when the Date field is missing or unreadable. `icon` and `wants_anonymity` are
+    what the first lines of the text asked for (`parse.directives`). `has_list_fields`: any field of RFC
     2369, which no letter of a person has. `loop_marks` are those of letters of ours, or of another gateway (`mail.loop`).
     """
 
@@ -86,3 +87,4 @@ class Message:
     wants_anonymity: bool = False
     has_list_fields: bool = False
     loop_marks: tuple[str, ...] = ()
+    is_author_sure: bool = False

@@ -133,6 +133,7 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         content_hash=content_hash,
         author_name=origin.name,
         author_address=origin.address,
+        is_author_sure=origin.is_sure,
         subject=asked.title or subject,
         date=origin.date,
         ancestors=parse_ancestors(header, msgid),
