@@ -167,6 +167,10 @@ class AuthTable(_Table):
         return value
 
 
+class AdmitTable(_Table):
+    rules: Path | None = None
+
+
 class Settings(BaseSettings):
     """Everything that can be set; relative paths start at the working directory."""
 
@@ -181,6 +185,7 @@ class Settings(BaseSettings):
     send: SendTable = SendTable()
     web: WebTable = WebTable()
     auth: AuthTable = AuthTable()
+    admit: AdmitTable = AdmitTable()
 
     @property
     def dkim(self) -> Path:

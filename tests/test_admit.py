@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -31,6 +32,7 @@ def case(
     *,
     reverse_path: Address | None = ANN,
     purpose: Purpose = Purpose.POST,
+    forum: Forum = TOWN,
     token: str = "",
     via: Via = Via.SMTP,
     **message: object,
@@ -45,7 +47,7 @@ def case(
         "ancestors": (),
     }
     envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
-    destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose, token=token)
+    destination = Destination(address=TOWN.address, forum=forum, purpose=purpose, token=token)
     return Case(envelope, Message(**(values | message)), destination)  # type: ignore[arg-type]
 
 
@@ -94,6 +96,7 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("for_desk", {"purpose": Purpose.REPORT}, Verdict.HOLD, Reason.REPORT),
     ("for_desk", {"purpose": Purpose.CASE}, Verdict.HOLD, Reason.RULING),
     ("for_desk", {"purpose": Purpose.ANONYMOUS}, Verdict.HOLD, Reason.ANONYMOUS),
+    ("flood", {"forum": replace(TOWN, flooded_at=NOON)}, Verdict.HOLD, Reason.FLOOD),
 ]
 
 

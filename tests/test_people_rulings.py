@@ -41,15 +41,15 @@ TABLE: list[tuple[str, int, list[Ruling]]] = [
     ("1 ok\nunlock [#K3F9X2MA]", 2, [Ruling(OK, 1), Ruling(UNLOCK, marker="k3f9x2ma")]),
     ("edit", 1, [Ruling(EDIT, 1)]),
     (
-        "edit\nThe new text, with a comma.\n\nTwo paragraphs.",
+        "edit\nNew, with a comma.\n\nTwo.",
         1,
-        [Ruling(EDIT, 1, "The new text, with a comma.\n\nTwo paragraphs.")],
+        [Ruling(EDIT, 1, "New, with a comma.\n\nTwo.")],
     ),
     ("1 edit: Short, sweet\n2 ok", 2, [Ruling(EDIT, 1, "Short, sweet"), Ruling(OK, 2)]),
     (
-        "1 edit\nno is a word\n17 ok is none of ours\n2 no",
+        "1 edit\nno is a word\n17 ok is none\n2 no",
         2,
-        [Ruling(EDIT, 1, "no is a word\n17 ok is none of ours"), Ruling(NO, 2)],
+        [Ruling(EDIT, 1, "no is a word\n17 ok is none"), Ruling(NO, 2)],
     ),
     ("ändern\nNeu.", 1, [Ruling(EDIT, 1, "Neu.")]),
     ("Hello gateway,\n\n1 ok\n\nAnn\n2 no", 2, [Ruling(OK, 1)]),
@@ -86,7 +86,7 @@ def test_rulings(text: str, count: int, rulings: list[Ruling]) -> None:
 
 
 def test_a_reason_is_not_endless() -> None:
-    [ruling] = read_rulings([f"no {'x' * 5000}"], 1).rulings
+    [ruling] = read_rulings([f"no {'x' * 1500}"], 1).rulings
     assert len(ruling.text) == 500
     assert read_rulings(["word " * 5000], 1) == Answer((), ("word " * 100).strip("\n")[:500])
 

@@ -62,22 +62,31 @@ def add(
 @app.command("set")
 def set_(
     ctx: typer.Context,
-    owner: Annotated[list[str], typer.Option(help="The owners from now on; repeatable. none: nobody.")],
+    owner: Annotated[list[str] | None, typer.Option(help="The owners from now on; repeatable. none: nobody.")] = None,
+    flood: Annotated[str, typer.Option(help="off: posts that were held by a flood of them go through again.")] = "",
     forum: ForumName = "",
 ) -> None:
-    """Changes who owns a forum.
+    """Changes who owns a forum, or ends a flood.
 
     Example: gateway forum set --forum town --owner ann@example.org
     """
     from dataclasses import replace
 
+    from gateway.flow.flood import end_flood
     from gateway.store.roster import change_forum
 
+    if flood not in ("", "off") or not (flood or owner):
+        raise fail("--owner ADDRESS, or --flood off", 2)
     obj: Context = ctx.obj
     with obj.house() as house:
-        changed = replace(the_forum(house, forum), owners=_addresses([] if owner == ["none"] else owner))
-        change_forum(house.store, changed)
-    typer.echo(f"{changed.address}: owners {', '.join(map(str, changed.owners)) or 'none'}")
+        changed = the_forum(house, forum)
+        if flood:
+            end_flood(house.store, changed, house.now(), house.new_id, "the operator")
+            typer.echo(f"{changed.address}: posts go through")
+        if owner:
+            changed = replace(changed, owners=_addresses([] if owner == ["none"] else owner))
+            change_forum(house.store, changed)
+            typer.echo(f"{changed.address}: owners {', '.join(map(str, changed.owners)) or 'none'}")
 
 
 def _addresses(texts: Iterable[str]) -> tuple[Address, ...]:

@@ -43,13 +43,11 @@ class Desk:
 
 Handler = Callable[[Desk, Forum, shelf.Mail], None]
 
-HANDLERS: Mapping[Reason, Handler] = {}
 
-
-def attend(desk: Desk, forum: Forum, handlers: Mapping[Reason, Handler] = HANDLERS) -> int:
+def attend(desk: Desk, forum: Forum, handlers: Mapping[Reason, Handler]) -> int:
     """Handles what waits in `forum`, the oldest first; returns how many mails."""
     with desk.store.read() as db:
-        mails = shelf.mails_held_for(db, forum.id, handlers) if handlers else []
+        mails = shelf.mails_held_for(db, forum.id, handlers)
     for mail in mails:
         try:
             handlers[Reason(mail.reason)](desk, forum, mail)

@@ -30,7 +30,7 @@ def list_held(store: Store, forum: Forum) -> list[Held]:
     """The held mails of a forum, oldest first."""
     with store.read() as db:
         mails = shelf.list_mails(db, forum.id, Verdict.HOLD)
-    return [Held(marker_digits(mail.msgid, mail.content_hash, 0)[:MARKER], mail) for mail in mails]
+    return [Held(marker_of_mail(mail), mail) for mail in mails]
 
 
 def find_held(store: Store, forum: Forum, name: str) -> Held | None:
@@ -53,17 +53,27 @@ def read_mail(store: Store, mail: shelf.Mail) -> tuple[Raw, Message]:
 def release(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:
     """Posts a held mail, as received when it was received."""
     raw, message = read_mail(store, held.mail)
-    recipient = parse_address(held.mail.forward_path) or forum.address
-    incoming = Incoming.of(
+    incoming = released(forum, held.mail, raw, message)
+    with store.write() as db:
+        decide_anew(db, incoming, held.mail.id, Reason.BY_HAND, now, new_id)
+
+
+def released(forum: Forum, mail: shelf.Mail, raw: Raw, message: Message) -> Incoming:
+    """A held mail as it is posted."""
+    recipient = parse_address(mail.forward_path) or forum.address
+    return Incoming.of(
         forum=forum,
         recipient=recipient,
-        envelope=_envelope(held.mail, recipient),
+        envelope=_envelope(mail, recipient),
         message=message,
         raw=raw,
         decision=ACCEPTED,
     )
-    with store.write() as db:
-        decide_anew(db, incoming, held.mail.id, Reason.BY_HAND, now, new_id)
+
+
+def marker_of_mail(mail: shelf.Mail) -> str:
+    """The marker that names a held mail, which is the one that its post will have."""
+    return marker_digits(mail.msgid, mail.content_hash, 0)[:MARKER]
 
 
 def discard(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:

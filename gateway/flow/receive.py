@@ -12,11 +12,12 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
+from gateway.admit.rules import HeaderRule
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
 from gateway.journal import VERB_OF, log
@@ -43,16 +44,25 @@ class Writer(Protocol):
 
 # What the same mail to several addresses of a forum is only once.
 _POSTS = (Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS, Purpose.BOUNCES, Purpose.OWNER)
+FRESH_SECONDS = 2.0
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw", "senders")
+    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw", "rules", "senders")
 
-    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders) -> None:
+    def __init__(
+        self,
+        envelope: Envelope,
+        raw: Raw,
+        destinations: tuple[Destination, ...],
+        senders: Senders,
+        rules: Sequence[HeaderRule] = (),
+    ) -> None:
         self.senders = senders
+        self.rules = rules
         self.envelope = envelope
         self.raw = raw
         self.destinations = destinations
@@ -69,7 +79,7 @@ class _Job:
         message = self.message = self.message or parse_message(self.raw.read())
         senders = [self.senders.sender_of(message, one) for one in self.destinations]
         cases = [Case(self.envelope, message, *one) for one in zip(self.destinations, senders, strict=True)]
-        decisions = self.decisions = [decide(case) for case in cases]
+        decisions = self.decisions = [decide(case, self.rules) for case in cases]
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
         self.order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
         return [
@@ -107,7 +117,8 @@ def _apart(message: Message, destination: Destination) -> Message:
 class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
-    def __init__(self, store: Store, writer: Writer, reader: Reader) -> None:
+    def __init__(self, store: Store, writer: Writer, reader: Reader, *, rules: Sequence[HeaderRule] = ()) -> None:
+        self._rules = rules
         self._store = store
         self._writer = writer
         self._reader = reader
@@ -128,7 +139,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders)
+        job = _Job(envelope, raw, destinations, self._senders, self._rules)
         if is_ordinary(raw):
             self._writer.submit(job)
         else:
@@ -141,8 +152,20 @@ class Receiver:
         self._writer.close()
         self._reader.close()
 
+    def _next_odd(self) -> _Job | None:
+        """The next odd mail; meanwhile what others changed in the forums is looked up now and then, such as a flood."""
+        while True:
+            try:
+                return self._odd.get(timeout=FRESH_SECONDS)
+            except Empty:
+                pass
+            try:
+                self.refresh()
+            except Exception as error:  # noqa: BLE001 - what is known stays known
+                log.warning("forums not looked up", why=type(error).__name__)
+
     def _read_odd(self) -> None:
-        while (job := self._odd.get()) is not None:
+        while (job := self._next_odd()) is not None:
             if job.answer.cancelled():
                 continue
             try:

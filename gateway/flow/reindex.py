@@ -7,6 +7,7 @@ forest comes from its definition (`thread.forest`), not from increments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -64,7 +65,9 @@ def _accepted(store: Store, forum: Forum, progress: Callable[[int], None]) -> It
             with store.read() as db:
                 raws = [Raw.of(shelf.raw_of(db, forum.id, mail.id)) for mail in page]
             for mail, raw in zip(page, raws, strict=True):
-                yield mail, parse_message(raw.read()) if is_ordinary(raw) else reader.read(raw)
+                message = parse_message(raw.read()) if is_ordinary(raw) else reader.read(raw)
+                # Of a mail that was purged less is there than came, and it is known by what came.
+                yield mail, message if raw.size == mail.size else replace(message, content_hash=mail.content_hash)
             progress(start + len(page))
     finally:
         reader.close()

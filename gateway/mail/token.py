@@ -12,6 +12,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 EPOCH = date(2020, 1, 1)
 LENGTH = 37
 VERSION = 1
@@ -30,6 +31,23 @@ class Claims:
     marker: bytes
     member: bytes
     expires: date
+
+
+def marker_bytes(marker: str) -> bytes | None:
+    """A post's marker as the six bytes of a token, three bits of which count its digits; None when these are too many."""
+    if not 8 <= len(marker) <= 9 or not set(marker) <= set(_CROCKFORD):
+        return None
+    number = 0
+    for digit in marker:
+        number = number << 5 | _CROCKFORD.index(digit)
+    return (len(marker) - 8 << 45 | number).to_bytes(6, "big")
+
+
+def marker_of(data: bytes) -> str:
+    """The other way; of bytes that no marker has made, one that no post has."""
+    number = int.from_bytes(data, "big")
+    size = 8 + (number >> 45)
+    return "".join(_CROCKFORD[number >> 5 * place & 31] for place in range(size - 1, -1, -1))
 
 
 def make_token(key: bytes, purpose: str, forum: str, *, marker: bytes, member: bytes, expires: date) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from gateway.mail.envelope import Raw
-from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind
+from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind, is_ruled
 from gateway.parse.author import parse_origin
 from gateway.parse.automatic import automation_in, automation_of
 from gateway.parse.body import FILES_LEFT_OUT, TOO_MANY_FILES, Body, read_body
@@ -44,6 +44,9 @@ PARSER_FAILED: Final = "the parser failed"
 
 _LIST_ID = re.compile(rb"<([^<>\s]{1,255})>")
 _LIST_IDS_MAX = 10
+# Of each field that rules look at: so many bytes, and so many of one name.
+FIELD_SEEN: Final = 998
+FIELDS_SEEN: Final = 10
 
 
 def parse_message(raw: bytes) -> Message:
@@ -146,6 +149,14 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         defects=(*flaws, *body.defects) if body else tuple(flaws),
         icon=asked.icon,
         wants_anonymity=asked.is_anonymous,
+        fields=_ruled(header),
+    )
+
+
+def _ruled(header: Header) -> tuple[tuple[bytes, bytes], ...]:
+    """The fields that rules may look at; decoded only where there are rules."""
+    return tuple(
+        [(name, value[:FIELD_SEEN]) for name in header.fields if is_ruled(name) for value in header.fields[name][:FIELDS_SEEN]]
     )
 
 

@@ -54,7 +54,7 @@ LINE_MAX: Final = 2000
 REASON_MAX: Final = 500
 _WORDS: Final = {
     Verb.OK: "ok okay yes y accept accepted approve approved release ja gut annehmen angenommen freigeben zulassen",
-    Verb.NO: "no n nope reject rejected refuse discard remove delete nein ablehnen abgelehnt verwerfen entfernen löschen loeschen",
+    Verb.NO: "no n nope reject rejected refuse discard remove delete nein ablehnen abgelehnt verwerfen entfernen löschen",
     Verb.EDIT: "edit change ändern aendern bearbeiten",
     Verb.BAN: "ban ausschließen ausschliessen verbannen",
     Verb.LOCK: "lock close sperren schließen schliessen abschließen abschliessen",

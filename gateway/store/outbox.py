@@ -34,11 +34,16 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a letter brings: a part of an issue, a post as it came, or a notice of ours."""
+    """What a letter brings: a part of an issue, a post as it came, a notice of ours, or cases for a moderator."""
 
     DIGEST = "digest"
     COPY = "copy"
     NOTICE = "notice"
+    DOCKET = "docket"
+
+
+# What a member gets whether he wants digests or not: it is about him, or his to decide.
+DUTIES = (Kind.NOTICE, Kind.DOCKET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +147,13 @@ def has_letter_ending(connection: Connection, forum_id: UUID, member_id: UUID, e
 
 
 def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: str) -> int:
-    """Gives up on all digests and posts that wait for a member; returns how many. Notices still go.
+    """Gives up on all digests and posts that wait for a member; returns how many. Notices and cases still go.
 
     Also on those that somebody is at: they may arrive once more, and the new fence keeps them from being tried again.
     """
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.member_id == member_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind != Kind.NOTICE).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.not_in(DUTIES)).values(**values)).rowcount
 
 
 def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str) -> int:

@@ -86,6 +86,7 @@ class Mail:
     size: int
     verdict: str
     reason: str
+    proof: str
 
 
 def spans_from_json(text: str) -> tuple[Span, ...]:
