@@ -110,6 +110,8 @@ def read_rules(text: str) -> tuple[HeaderRule, ...]:
 
 def _read_rule(number: int, data: Any) -> HeaderRule:
     where = f"rule {number}"
+    if not isinstance(data, dict):
+        raise BadRules(f"{where}: there are only tables [[rule]]")
     unknown = sorted(set(data) - {"verb", "header", "matches", "forum"})
     if unknown:
         raise BadRules(f"{where}: {unknown[0]}: there is no such key")
@@ -119,7 +121,7 @@ def _read_rule(number: int, data: Any) -> HeaderRule:
     if not is_ruled(header.encode()):
         raise BadRules(f"{where}: header: one of {', '.join(sorted(RULED))}, or x-spam-*")
     matches = data.get("matches", [])
-    patterns = (matches,) if isinstance(matches, str) else tuple(matches)
+    patterns = tuple(matches) if isinstance(matches, list) else (matches,)
     if not patterns or not all(isinstance(one, str) and 0 < len(one) <= PATTERN_MAX for one in patterns):
         raise BadRules(f"{where}: matches: a pattern, or a list of them, of at most {PATTERN_MAX} characters")
     return HeaderRule(verb=RuleVerb(verb), header=header, matches=patterns, forum=forum)

@@ -35,7 +35,7 @@ def list_(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command("test")
-def test_(ctx: typer.Context, forum: ForumName = "") -> None:
+def try_(ctx: typer.Context, forum: ForumName = "") -> None:
     """Reads a mail from standard input and tells which rule hits it, and why. Nothing is kept.
 
     Example: gateway rules test < mail.eml

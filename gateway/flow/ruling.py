@@ -71,7 +71,8 @@ def own_lines(message: Message) -> list[str]:
             if lines and any(map(str.strip, lines)):
                 break
             continue
-        lines += span.text.split("\n")
+        # A single marked line may be anything to a reader; here it is a quote.
+        lines += [line for line in span.text.split("\n") if not line.lstrip().startswith(">")]
     return lines
 
 
