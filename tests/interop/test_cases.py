@@ -53,14 +53,14 @@ def test_an_owner_decides_by_mail(tmp_path: Path, words: tuple[str, ...]) -> Non
         assert [part.get_content_type() for part in letter.iter_attachments()] == ["message/rfc822"]
         assert "nina@example.net" not in letter.as_string()
         address = str(letter["Reply-To"])
-        code, replies = swaks(gate.port, sender="mallory@example.net", to=address, msgid="forged@example.net", body="1 ok")
+        code, replies = swaks(gate.port, "--body", "1 ok", sender="mallory@example.net", to=address, msgid="forged@example.net")
         assert code == 0, replies
         letters(gate, 2)
         assert gateway(tmp_path, "thread", "list", "--json").strip() == "[]"
-        code, replies = swaks(gate.port, sender=OWNER, to=address, msgid="ok@example.net", body="1 ok")
+        code, replies = swaks(gate.port, "--body", "1 ok", sender=OWNER, to=address, msgid="ok@example.net")
         assert code == 0, replies
-        said = [str(mail["Subject"]) for mail in letters(gate, 3)]
-        assert sorted(said)[1:] == ["Town Talk: to be posted? Hello", "Town Talk: what you decided"] or len(said) == 3
+        subjects = {str(mail["Subject"]) for mail in letters(gate, 3)}
+        assert {"Town Talk: nothing was decided", "Town Talk: what you decided"} <= subjects
         assert gate.post("town", "held@example.net").msgid == "held@example.net"
         [line] = [one for one in json.loads(gateway(tmp_path, "audit", "--json")) if one["what"] == "held: posted"]
         assert line["by"] == "a moderator"
