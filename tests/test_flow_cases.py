@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.mail.address import Address
-from gateway.mail.forum import Role, Standing
+from gateway.mail.forum import Policy, Role, Standing
 from gateway.mail.token import make_token
 from gateway.mail.verdict import Reason
+from gateway.render.cases import render_house_rules
 from gateway.store import roster
 from gateway.store.cases import CASE, DOCKET
 from gateway.store.changes import conditions
@@ -70,6 +71,11 @@ def test_a_newcomers_post_is_a_letter_and_ok_posts_it(store: Store) -> None:
     [line] = [row.detail for row in rows(store, JOURNAL) if row.verb == "ruled"]
     assert line == f"posted: {case.marker} by Mo"
     assert letters(store, NOON + 8 * DAY) == []
+
+
+def test_house_rules_are_a_letter() -> None:
+    assert render_house_rules(TOWN, "en") == "Town Talk: house rules\n\nBe kind.\n"
+    assert "keine geschriebene Hausordnung" in render_house_rules(replace(TOWN, policy=Policy()), "de")
 
 
 def test_several_cases_are_decided_in_one_answer(store: Store) -> None:
@@ -283,3 +289,24 @@ def test_accepted_posts_make_a_member_trusted(store: Store) -> None:
     assert standing_of(store) == Standing.NEW
     answer(store, two, "ok")
     assert standing_of(store) == Standing.TRUSTED
+
+
+def test_who_is_anonymous_stays_so_in_the_letter(store: Store) -> None:
+    make_town(store)
+    hold(store, reason=Reason.ANONYMOUS)
+    hold(store, "2@x", body="Anonymous: yes\r\n\r\nWords.")
+    for letter in letters(store):
+        assert "Author: Anonymous Coward" in text_of(letter)
+        assert "Nina" not in letter.as_string()
+        assert "nina" not in letter.as_string()
+        assert str(AUTHOR.address) not in answer(store, letter, "no")
+
+
+def test_what_cannot_be_passed_on_is_named_and_large_mail_is_left_out(store: Store) -> None:
+    make_town(store)
+    hold(store, body="x" * 6_000_000)
+    hold(store, "2@x", body="A bare\rcarriage return.")
+    one, two = letters(store)
+    assert "It is not attached" in text_of(one)
+    assert list(one.iter_attachments()) == []
+    assert len(list(two.iter_attachments())) == 1

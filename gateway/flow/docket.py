@@ -141,7 +141,9 @@ def _as_mail(raw: bytes, forum: Forum, author: str, msgid: str, message: Message
         return single(raw, forum, handle=author, msgid=msgid)
     except (BadBody, BadLetter, BadField) as error:
         log.warning("case set anew", why=str(error))
-    text = "\n\n".join(span.text for span in message.spans) if message else ""
+    if message is None:
+        return None
+    text = "\n\n".join(span.text for span in message.spans)
     plain = f"Subject: case\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
     try:
         return single(plain.encode("utf-8", "replace"), forum, handle=author, msgid=msgid)
