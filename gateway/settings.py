@@ -225,6 +225,10 @@ class LimitsOfPosts(_Table):
     posts_per_forum_and_hour: int = Field(default=600, ge=0)
 
 
+class AdmitTable(_Table):
+    rules: Path | None = None
+
+
 class Settings(BaseSettings):
     """Everything that can be set; relative paths start at the working directory."""
 
@@ -242,6 +246,7 @@ class Settings(BaseSettings):
     auth: AuthTable = AuthTable()
     badges: BadgesTable = BadgesTable()
     limits: LimitsOfPosts = LimitsOfPosts()
+    admit: AdmitTable = AdmitTable()
 
     @property
     def dkim(self) -> Path:

@@ -37,6 +37,7 @@ def case(
     *,
     reverse_path: Address | None = ANN,
     purpose: Purpose = Purpose.POST,
+    forum: Forum = TOWN,
     token: str = "",
     via: Via = Via.SMTP,
     policy: Policy = OPEN,
@@ -169,6 +170,7 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("locked", {"is_locked": True}, Verdict.HOLD, Reason.LOCKED),
     ("locked", {"is_locked": True, "policy": PROVED, "sender": by()}, Verdict.HOLD, Reason.LOCKED),
     ("too_many", {"is_over_limit": True, "policy": PROVED, "sender": by()}, Verdict.DEFER, Reason.TOO_MANY),
+    ("flood", {"forum": replace(TOWN, flooded_at=NOON)}, Verdict.HOLD, Reason.FLOOD),
 ]
 # What looks like a vote and is a comment.
 COMMENTS: list[dict[str, object]] = [

@@ -153,7 +153,7 @@ def test_trouble_of_the_store_is_an_exception_and_nothing_is_kept(
 
 def test_trouble_of_the_rules_is_an_exception_too(receiver: Receiver, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("gateway.flow.receive.decide", lambda _: 1 / 0)
+        broken.setattr("gateway.flow.receive.decide", lambda *_: 1 / 0)
         future = receiver.submit(envelope(), Raw.of(mail_bytes()), destinations(receiver, "town"))
         assert isinstance(future.exception(PATIENCE), ZeroDivisionError)
     assert receive(mail_bytes()) == [ACCEPT]

@@ -5,11 +5,12 @@ In: a `Case`. Out: a `Decision`. A rule neither logs nor writes. An import takes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.admit.rules import HeaderRule, RuleVerb, first_hit
 from gateway.mail.envelope import Envelope, Via
-from gateway.mail.forum import Destination, Posting, Purpose, Standing
+from gateway.mail.forum import Destination, Posting, Purpose, Role, Standing
 from gateway.mail.message import Automation, Message
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
 from gateway.people.rights import is_exempt, may
@@ -19,6 +20,8 @@ from gateway.people.votes import vote_in
 HOPS_MAX = 50
 HEADER_MAX = 256 * 1024
 _BULK = frozenset({"bulk", "junk", "list"})
+# What is to be posted.
+POSTS = (Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS)
 # Held until `flow.desk` has read them.
 _FOR_DESK = {
     Purpose.REQUEST: Reason.COMMAND,
@@ -188,6 +191,14 @@ def too_many(case: Case) -> Decision | None:
     return Decision(Verdict.DEFER, Reason.TOO_MANY) if case.is_over_limit and not case.is_mirrored else None
 
 
+def flood(case: Case) -> Decision | None:
+    """While too much comes, a moderator looks at everything that is not by one."""
+    is_flooded = case.destination.forum.flooded_at is not None and case.destination.purpose in POSTS
+    member = case.sender.member
+    is_by_moderator = member is not None and case.sender.is_proved and member.role in (Role.MODERATOR, Role.OWNER)
+    return Decision(Verdict.HOLD, Reason.FLOOD) if is_flooded and not is_by_moderator else None
+
+
 LIVE: tuple[Rule, ...] = (
     hops,
     header_size,
@@ -209,14 +220,31 @@ LIVE: tuple[Rule, ...] = (
     newcomer,
     probation,
     locked,
+    flood,
     too_many,
 )
 IMPORT: tuple[Rule, ...] = (unreadable,)
+# In the place of these stand the operator's rules, when one of them hits a mail that is to be posted.
+_BY_HEADER: tuple[Rule, ...] = (other_list, maybe_automatic, bulk)
+_VERDICTS = {
+    RuleVerb.HOLD: Verdict.HOLD,
+    RuleVerb.REFUSE: Verdict.REFUSE,
+    RuleVerb.DISCARD: Verdict.DISCARD,
+    RuleVerb.DEFER: Verdict.DEFER,
+}
 
 
-def decide(case: Case) -> Decision:
-    """The decision of the first rule that hits, or accept."""
-    for rule in IMPORT if case.envelope.via is Via.IMPORT else LIVE:
+def decide(case: Case, rules: Sequence[HeaderRule] = ()) -> Decision:
+    """The decision of the first rule that hits, or accept. `rules` are the operator's."""
+    is_import = case.envelope.via is Via.IMPORT
+    is_ruled = bool(rules) and not is_import and case.destination.purpose in POSTS
+    hit = first_hit(rules, case.destination.forum, case.message.fields) if is_ruled else None
+    for rule in IMPORT if is_import else LIVE:
+        if hit is not None and rule in _BY_HEADER:
+            verdict = _VERDICTS.get(hit.rule.verb)
+            if verdict is None:
+                continue
+            return Decision(verdict, Reason.RULE)
         decision = rule(case)
         if decision is not None:
             return decision

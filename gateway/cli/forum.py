@@ -101,8 +101,9 @@ def add(
 @app.command("set")
 def set_(
     ctx: typer.Context,
-    forum: ForumName = "",
     owner: Annotated[list[str] | None, typer.Option(help="The owners from now on; repeatable. none: nobody.")] = None,
+    flood: Annotated[str, typer.Option(help="off: posts that were held by a flood of them go through again.")] = "",
+    forum: ForumName = "",
     posting: Posting = None,
     start: Start = None,
     comment: Comment = None,
@@ -119,15 +120,19 @@ def set_(
     """
     from dataclasses import replace
 
+    from gateway.flow.flood import end_flood
     from gateway.store.roster import change_forum
 
     rights = {"start": start, "comment": comment, "vote": vote, "read": read}
     numbers = {"newcomer_posts": newcomers, "edit_minutes": edit_minutes, "lock_days": lock_days}
-    if not owner and all(value is None for value in (posting, house_rules, *rights.values(), *numbers.values())):
-        raise fail("nothing to change: gateway forum set --help", 2)
+    is_same = not owner and all(value is None for value in (posting, house_rules, *rights.values(), *numbers.values()))
+    if flood not in ("", "off") or (is_same and not flood):
+        raise fail("nothing to change, or --flood is not off: gateway forum set --help", 2)
     obj: Context = ctx.obj
     with obj.house() as house:
         changed = the_forum(house, forum)
+        if flood:
+            end_flood(house.store, changed, house.now(), house.new_id, "the operator")
         if owner:
             changed = replace(changed, owners=_addresses([] if owner == ["none"] else owner))
         changed = replace(changed, policy=_policy(changed.policy, posting, rights, numbers, house_rules))

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from gateway.digest.issue import Issue
 from gateway.digest.parts import Caps
 from gateway.flow.acts import Act, Answer, is_at_least, is_own, member_of, no_such_post, post_named, words_of
-from gateway.flow.alter import NotChanged, alter_in
+from gateway.flow.alter import NotChanged, make
 from gateway.flow.browse import by_key, tell_new, tell_thread
 from gateway.flow.desk import Desk
 from gateway.flow.rendering import render_parts
@@ -119,7 +119,7 @@ def _change(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender:
         return Answer(words.word("There was no new text. Put it into the lines below the command."))
     try:
         what = Alteration.EDITED if is_edit else Alteration.WITHDRAWN
-        alter_in(db, forum, post, what, desk.now, desk.new_id, command.text)
+        make(db, forum, post, what, desk.now, desk.new_id, command.text)
     except NotChanged:
         return Answer(words.word("Nothing was changed: your post is like that already."))
     if is_edit:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.flow.belongings import pack_belongings
 from gateway.flow.browse import by_key, tell_thread
+from gateway.flow.docket import compose_docket
 from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
 from gateway.mail.address import Address
@@ -71,6 +72,8 @@ class Composer:
         personal = self._personal(forum, letter, recipient)
         if letter.kind is Kind.DIGEST:
             raw = self._digest(forum, letter, personal, issue)
+        elif letter.kind is Kind.DOCKET:
+            raw = compose_docket(self._store, self._key, forum, letter, personal)
         else:
             raw = (self._copy if letter.kind in (Kind.COPY, Kind.POST) else self._notice)(forum, letter, personal)
         if self._signer is not None:

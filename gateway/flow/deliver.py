@@ -71,7 +71,7 @@ def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
 
 def why_dropped(letter: outbox.Letter, wants_digest: bool | None) -> str:
     """Why a letter is not wanted any more, "" when it is: who has left (None) gets nothing; a notice may be just about that."""
-    if letter.member_id is None or letter.kind in outbox.NOTICES:
+    if letter.member_id is None or letter.kind in outbox.DUTIES:
         return ""
     if wants_digest is None:
         return "no member any more"

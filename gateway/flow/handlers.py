@@ -10,6 +10,8 @@ from gateway.flow.confirm import ANSWERS, Act, Answer, take_answer
 from gateway.flow.desk import Desk, Handler
 from gateway.flow.first_mail import ask_author
 from gateway.flow.join import at_the_door
+from gateway.flow.report import handle_report
+from gateway.flow.ruling import handle_ruling
 from gateway.flow.votes import handle_vote
 from gateway.mail.address import parse_address
 from gateway.mail.forum import Forum, Purpose
@@ -42,4 +44,6 @@ HANDLERS: Mapping[Reason, Handler] = {
     Reason.STRANGER: ask_author,
     Reason.UNPROVED: ask_author,
     Reason.VOTE: handle_vote,
+    Reason.REPORT: handle_report,
+    Reason.RULING: handle_ruling,
 }

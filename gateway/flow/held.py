@@ -31,7 +31,7 @@ def list_held(store: Store, forum: Forum) -> list[Held]:
     """The held mails of a forum, oldest first."""
     with store.read() as db:
         mails = shelf.list_mails(db, forum.id, Verdict.HOLD)
-    return [Held(marker_digits(mail.msgid, mail.content_hash, 0)[:MARKER], mail) for mail in mails]
+    return [Held(marker_of_mail(mail), mail) for mail in mails]
 
 
 def find_held(store: Store, forum: Forum, name: str) -> Held | None:
@@ -70,6 +70,11 @@ def incoming_of(forum: Forum, mail: shelf.Mail, raw: Raw, message: Message) -> I
         decision=ACCEPTED,
         proof=mail.proof,
     )
+
+
+def marker_of_mail(mail: shelf.Mail) -> str:
+    """The marker that names a held mail, which is the one that its post will have."""
+    return marker_digits(mail.msgid, mail.content_hash, 0)[:MARKER]
 
 
 def discard(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timedelta
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from gateway.admit.chain import decide
 from gateway.admit.route import destination_of
+from gateway.admit.rules import HeaderRule
 from gateway.flow.proving import NO_MEANS, Means
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
@@ -47,17 +48,37 @@ class Writer(Protocol):
 # What the same mail to several addresses of a forum is only once.
 _POSTS = (Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS, Purpose.BOUNCES, Purpose.OWNER)
 Current = Callable[[Destination], Destination]
+FRESH_SECONDS = 2.0
 _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 
 
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "current", "decisions", "destinations", "envelope", "message", "order", "raw", "senders", "signers")
+    __slots__ = (
+        "answer",
+        "current",
+        "decisions",
+        "destinations",
+        "envelope",
+        "message",
+        "order",
+        "raw",
+        "rules",
+        "senders",
+        "signers",
+    )
 
     def __init__(
-        self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders, current: Current
+        self,
+        envelope: Envelope,
+        raw: Raw,
+        destinations: tuple[Destination, ...],
+        senders: Senders,
+        current: Current,
+        rules: Sequence[HeaderRule] = (),
     ) -> None:
+        self.rules = rules
         self.senders = senders
         self.current = current
         self.envelope = envelope
@@ -77,7 +98,7 @@ class _Job:
         message = self.message = self.message or parse_message(self.raw.read())
         self.destinations = tuple([self.current(one) for one in self.destinations])
         cases = [self.senders.case_of(self.envelope, self.raw, message, one, self.signers) for one in self.destinations]
-        decisions = self.decisions = _together(self.envelope.via, [decide(case) for case in cases])
+        decisions = self.decisions = _together(self.envelope.via, [decide(case, self.rules) for case in cases])
         accepted = [case for case, one in zip(cases, decisions, strict=True) if one.verdict is Verdict.ACCEPT]
         self.senders.count(accepted)
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
@@ -132,7 +153,10 @@ def _apart(message: Message, destination: Destination) -> Message:
 class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
-    def __init__(self, store: Store, writer: Writer, reader: Reader, means: Means = NO_MEANS) -> None:
+    def __init__(
+        self, store: Store, writer: Writer, reader: Reader, means: Means = NO_MEANS, rules: Sequence[HeaderRule] = ()
+    ) -> None:
+        self._rules = rules
         self._store = store
         self._writer = writer
         self._reader = reader
@@ -153,7 +177,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders, self._current)
+        job = _Job(envelope, raw, destinations, self._senders, self._current, self._rules)
         if is_ordinary(raw):
             self._pass_on(job)
         else:
@@ -182,8 +206,20 @@ class Receiver:
         else:
             self._writer.submit(job)
 
+    def _next_odd(self) -> _Job | None:
+        """The next odd mail; meanwhile what others changed in the forums is looked up now and then, such as a flood."""
+        while True:
+            try:
+                return self._odd.get(timeout=FRESH_SECONDS)
+            except Empty:
+                pass
+            try:
+                self.refresh()
+            except Exception as error:  # noqa: BLE001 - what is known stays known
+                log.warning("forums not looked up", why=type(error).__name__)
+
     def _read_odd(self) -> None:
-        while (job := self._odd.get()) is not None:
+        while (job := self._next_odd()) is not None:
             if job.answer.cancelled():
                 continue
             try:

@@ -20,18 +20,22 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from gateway.admit.rules import BadRules, HeaderRule, read_rules
 from gateway.flow.accounts import Accounts
 from gateway.flow.badges import award
 from gateway.flow.bounces import read_bounces
+from gateway.flow.cases import open_cases
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.desk import Desk, attend
 from gateway.flow.first_mail import end_waiting
+from gateway.flow.flood import brake
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
 from gateway.flow.proving import Means
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
+from gateway.flow.standing import trust_newcomers
 from gateway.flow.way import Way
 from gateway.journal import log as log
 from gateway.mail.token import KEY_BYTES, is_key
@@ -91,7 +95,7 @@ class House:
         """The way in; its threads start with the first use."""
         if self._receiver is None:
             writer = self._writer or Writer(self.store, self.new_id)
-            self._receiver = Receiver(self.store, writer, Reader(), means_of(self.settings, self.key()))
+            self._receiver = Receiver(self.store, writer, Reader(), means_of(self.settings, self.key()), self.rules())
         return self._receiver
 
     def close(self) -> None:
@@ -146,6 +150,18 @@ class House:
             raise BadSettings(f"{path}: does not hold a key: restore it from a backup, or remove it to get a new one")
         return bytes.fromhex(text)
 
+    def rules(self) -> tuple[HeaderRule, ...]:
+        """The operator's rules over header fields. Raises BadSettings."""
+        path = self.settings.admit.rules
+        if path is None:
+            return ()
+        try:
+            return read_rules(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"admit.rules: {path}: cannot be read: {error}") from None
+        except BadRules as error:
+            raise BadSettings(f"{path}: {error}") from None
+
     def signer(self) -> Signer | None:
         """Who signs our letters, when the settings name keys. Raises BadKey."""
         selectors = self.settings.auth.dkim_selectors
@@ -183,14 +199,17 @@ class House:
         deliver(self.store, office, self.now())
 
     def publish(self, key: bytes) -> None:
-        """Leaving by mail, publication numbers and issues that are due now; and last, the least urgent, bounces."""
+        """Leaving by mail, the desk, cases, publication numbers, issues that are due now; and last, the least urgent, bounces."""
         now = self.now()
         desk = Desk(self.store, key, now, self.new_id, self._desk_reader, self.settings.letters.as_courtesy())
         for forum in list_forums(self.store):
             leave_by_mail(self.store, key, forum, now, self.new_id)
             attend(desk, forum, HANDLERS)
             end_waiting(desk, forum)
-            publish(self.store, forum, now, self.new_id)
+            brake(self.store, forum, now, self.new_id)
+            open_cases(self.store, forum, now, self.new_id)
+            published = publish(self.store, forum, now, self.new_id)
+            trust_newcomers(self.store, forum, published, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
         self._award(now)

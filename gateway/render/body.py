@@ -117,6 +117,27 @@ def mime_digest_body(text: str, messages: Iterable[bytes], boundary: str) -> Bod
     return _multipart("multipart/mixed", (text_body(text), digest), boundary, extra)
 
 
+def attached_body(text: str, mails: Iterable[tuple[str, bytes]], boundary: str) -> Body:
+    """Text, and whole mails attached to it by name (RFC 2046 section 5.2.1). Raises BadBody for a boundary that occurs in it."""
+    parts = [text_body(text)]
+    extra: list[Field] = []
+    for name, mail in mails:
+        if boundary.encode() in mail:
+            raise BadBody("the boundary occurs in a mail")
+        is_8bit = not mail.isascii()
+        eight = [Field("Content-Transfer-Encoding", ("8bit",))] if is_8bit else []
+        extra = extra or eight
+        fields = [
+            Field("Content-Type", ("message/rfc822",)),
+            *eight,
+            Field("Content-Disposition", ("attachment;", f'filename="{name}"')),
+        ]
+        parts.append(Body(fields, (mail,)))
+    if boundary in text or not _BOUNDARY.match(boundary):
+        raise BadBody("the boundary is not one, or occurs in the text")
+    return _multipart("multipart/mixed", parts, boundary, extra)
+
+
 def _multipart(kind: str, parts: Iterable[Body], boundary: str, extra: Iterable[Field] = (), *, has_headers: bool = True) -> Body:
     pieces: list[_Piece] = []
     line = f"--{boundary}\r\n".encode()

@@ -37,7 +37,7 @@ class Kind(StrEnum):
     """What a letter brings: a part of an issue, a post as it came, or a notice of ours.
 
     A post is a copy that somebody asked for; a question is about what waits for an answer (`store.pending`), and an answer to it
-    is the consent; an export is all that we have of a member.
+    is the consent; an export is all that we have of a member; a docket has cases for a moderator.
     """
 
     DIGEST = "digest"
@@ -46,10 +46,12 @@ class Kind(StrEnum):
     NOTICE = "notice"
     QUESTION = "question"
     EXPORT = "export"
+    DOCKET = "docket"
 
 
-# Wanted whether or not one is still a member: they may be about just that.
+# What a member gets whether he wants digests or not: it is about him, or his to decide.
 NOTICES = (Kind.NOTICE, Kind.QUESTION)
+DUTIES = (*NOTICES, Kind.DOCKET)
 # Wanted by who wants digests.
 TELLING = (Kind.DIGEST, Kind.COPY)
 
@@ -155,13 +157,13 @@ def has_letter_ending(connection: Connection, forum_id: UUID, member_id: UUID, e
 
 
 def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: str) -> int:
-    """Gives up on all digests and posts that wait for a member; returns how many. Notices still go.
+    """Gives up on all digests and posts that wait for a member; returns how many. Notices and cases still go.
 
     Also on those that somebody is at: they may arrive once more, and the new fence keeps them from being tried again.
     """
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.member_id == member_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind.not_in(NOTICES)).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.not_in(DUTIES)).values(**values)).rowcount
 
 
 def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str) -> int:

@@ -347,6 +347,20 @@ def member_with_key(connection: Connection, forum_id: UUID, address_key: str) ->
     return _one_member(connection, forum_id, row)
 
 
+def moderators(connection: Connection, forum_id: UUID) -> list[Member]:
+    """Who decides on what is held and reported, by id: moderators and owners who are not banned."""
+    here = (
+        (MEMBER.c.forum_id == forum_id) & MEMBER.c.role.in_((Role.MODERATOR, Role.OWNER)) & (MEMBER.c.standing != Standing.BANNED)
+    )
+    return _members(connection, forum_id, connection.execute(select(MEMBER).where(here).order_by(MEMBER.c.id)))
+
+
+def set_standing(connection: Connection, forum_id: UUID, member_id: UUID, standing: Standing) -> None:
+    """How far a member is trusted from now on."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id)
+    connection.execute(update(MEMBER).where(here).values(standing=standing))
+
+
 def add_address(connection: Connection, member: Member, address: Address, at: datetime) -> None:
     """Notes a further verified address of `member`; the caller has seen to it that nobody has it."""
     values = {"forum_id": member.forum_id, "member_id": member.id, "address": str(address), "address_key": address.key, "at": at}
