@@ -27,6 +27,7 @@ OWNERS = {
     "inscriptis": {"parse"},
     "cchardet": {"parse"},
     "flufl": {"parse.bounces"},
+    "PIL": {"parse.pictures"},
     "dkim": {"send"},
     "cryptography": {"send"},
     "jinja2": {"render"},
@@ -107,7 +108,7 @@ def test_every_dependency_has_an_owner() -> None:
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["postgres"], *extras["web"]]
     names = {re.match(r"[\w-]+", one)[0].lower().replace("-", "_") for one in wanted}  # type: ignore[index]
-    known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet"}
+    known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet", "pillow": "PIL"}
     # tzdata is read by the standard library, python-multipart by Starlette.
     assert {known.get(name, name) for name in names} - {"tzdata", "python_multipart"} <= OWNERS.keys()
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.flow.reading import Reader
+from gateway.flow.withdraw import withdraw_anonymous
 from gateway.journal import log
 from gateway.mail.envelope import Raw
 from gateway.mail.forum import Forum
@@ -43,7 +44,7 @@ class Desk:
 
 Handler = Callable[[Desk, Forum, shelf.Mail], None]
 
-HANDLERS: Mapping[Reason, Handler] = {}
+HANDLERS: Mapping[Reason, Handler] = {Reason.WITHDRAWAL: withdraw_anonymous}
 
 
 def attend(desk: Desk, forum: Forum, handlers: Mapping[Reason, Handler] = HANDLERS) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,9 @@ from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Forum
 from gateway.mail.message import Message
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
+from gateway.people.anonymity import publish_time
 from gateway.store import shelf
+from gateway.store.anonymous import tag_of_held
 from gateway.store.engine import Store
 from gateway.store.keep import MARKER, Incoming, decide_anew, marker_digits, set_verdict
 
@@ -53,6 +56,7 @@ def read_mail(store: Store, mail: shelf.Mail) -> tuple[Raw, Message]:
 def release(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:
     """Posts a held mail, as received when it was received."""
     raw, message = read_mail(store, held.mail)
+    tag = _tag_of(store, forum, held.mail)
     recipient = parse_address(held.mail.forward_path) or forum.address
     incoming = Incoming.of(
         forum=forum,
@@ -61,9 +65,19 @@ def release(store: Store, forum: Forum, held: Held, now: datetime, new_id: Calla
         message=message,
         raw=raw,
         decision=ACCEPTED,
+        tag=tag,
+        publish_at=publish_time(now) if tag else None,
     )
     with store.write() as db:
         decide_anew(db, incoming, held.mail.id, Reason.BY_HAND, now, new_id)
+
+
+def _tag_of(store: Store, forum: Forum, mail: shelf.Mail) -> bytes:
+    """What stands for the author of a held anonymous mail; b"" for every other mail."""
+    if mail.forward_path != f"{forum.name}+anon@{forum.domain}":
+        return b""
+    with store.read() as db:
+        return tag_of_held(db, forum.id, mail.id) or hashlib.sha256(mail.id.bytes).digest()[:16]
 
 
 def discard(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
+from gateway.flow.anonymous import Blind, Keys
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
 from gateway.journal import VERB_OF, log
@@ -49,10 +50,14 @@ _KEPT = (Verdict.ACCEPT, Verdict.HOLD, Verdict.DISCARD)
 class _Job:
     """One mail on its way in; what `store.writer.Writer` asks of a unit. `message` is there when it was read beforehand."""
 
-    __slots__ = ("answer", "decisions", "destinations", "envelope", "message", "order", "raw", "senders")
+    __slots__ = ("answer", "blind", "decisions", "destinations", "envelope", "is_blind", "message", "order", "raw", "senders")
 
-    def __init__(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders) -> None:
+    def __init__(
+        self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...], senders: Senders, blind: Blind
+    ) -> None:
         self.senders = senders
+        self.blind = blind
+        self.is_blind = False
         self.envelope = envelope
         self.raw = raw
         self.destinations = destinations
@@ -70,6 +75,11 @@ class _Job:
         senders = [self.senders.sender_of(message, one) for one in self.destinations]
         cases = [Case(self.envelope, message, *one) for one in zip(self.destinations, senders, strict=True)]
         decisions = self.decisions = [decide(case) for case in cases]
+        self.is_blind = any(case.is_blind for case in cases)
+        if self.is_blind:
+            taken = self.blind.take(self.raw, cases, decisions)
+            self.decisions, self.order = taken.decisions, list(taken.incomings)
+            return list(taken.incomings.values())
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
         self.order = [index for verdict in _KEPT for index, one in enumerate(decisions) if one.verdict is verdict]
         return [
@@ -89,7 +99,12 @@ class _Job:
         for index, is_new in zip(self.order, kept, strict=True):
             if not is_new:
                 self.decisions[index] = Decision(Verdict.ACCEPT, Reason.DUPLICATE)
-        if self.message is not None:
+        if self.is_blind:
+            # The journal tells of what was kept, at its time; a line here would tell when it came.
+            for one, decision in zip(self.destinations, self.decisions, strict=True):
+                if decision.verdict not in _KEPT:
+                    log.info(VERB_OF[decision.verdict], forum=one.forum.name, reason=decision.reason)
+        elif self.message is not None:
             for one, decision in zip(self.destinations, self.decisions, strict=True):
                 verb, reason = VERB_OF[decision.verdict], decision.reason
                 log.info(verb, forum=one.forum.name, msgid=self.message.msgid, reason=reason, size=self.size)
@@ -107,11 +122,12 @@ def _apart(message: Message, destination: Destination) -> Message:
 class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
-    def __init__(self, store: Store, writer: Writer, reader: Reader) -> None:
+    def __init__(self, store: Store, writer: Writer, reader: Reader, *, keys: Keys | None = None) -> None:
         self._store = store
         self._writer = writer
         self._reader = reader
         self._senders = Senders(store)
+        self._blind = Blind(store, reader, keys)
         self._forums: dict[str, Forum] = {}
         self._odd: SimpleQueue[_Job | None] = SimpleQueue()
         self._reading = threading.Thread(target=self._read_odd, name="reading", daemon=True)
@@ -128,7 +144,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders)
+        job = _Job(envelope, raw, destinations, self._senders, self._blind)
         if is_ordinary(raw):
             self._writer.submit(job)
         else:

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from gateway.flow.anonymous import Keys
 from gateway.flow.bounces import read_bounces
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.desk import Desk, attend
@@ -27,6 +28,7 @@ from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.flow.way import Way
+from gateway.house.blind import blind_keys
 from gateway.journal import log as log
 from gateway.mail.token import KEY_BYTES, is_key
 from gateway.send.connection import Relay
@@ -77,7 +79,9 @@ class House:
     def receiver(self) -> Receiver:
         """The way in; its threads start with the first use."""
         if self._receiver is None:
-            self._receiver = Receiver(self.store, self._writer or Writer(self.store, self.new_id), Reader())
+            keys = Keys(blind_keys(self.settings.data / "anonymous-key"), self.key)
+            writer = self._writer or Writer(self.store, self.new_id)
+            self._receiver = Receiver(self.store, writer, Reader(), keys=keys)
         return self._receiver
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ class Event(StrEnum):
     TROUBLE = "trouble"
     NO_SPACE = "no space"
     TOO_MANY_RECIPIENTS = "too many recipients"
+    TOO_MANY_POSTS = "too many posts"
 
     UNKNOWN_COMMAND = "unknown command"
     LINE_TOO_LONG = "line too long"
@@ -86,6 +87,7 @@ REPLIES: dict[Event, Reply] = {
     Event.TROUBLE: Reply(451, "4.3.0", "Trouble on our side, try again later"),
     Event.NO_SPACE: Reply(452, "4.3.1", "Not enough space, try again later"),
     Event.TOO_MANY_RECIPIENTS: Reply(452, "4.5.3", "Too many recipients, send the rest in another mail"),
+    Event.TOO_MANY_POSTS: Reply(450, "4.7.1", "Too many posts in an hour, try again later"),
     Event.UNKNOWN_COMMAND: Reply(500, "5.5.1", "Unknown command"),
     Event.LINE_TOO_LONG: Reply(500, "5.5.2", "Command line too long"),
     Event.BAD_LINE: Reply(500, "5.5.2", "Commands are printable and end with CR LF"),
@@ -117,6 +119,7 @@ _REFUSALS: dict[Reason, Event] = {
     Reason.NO_SPACE: Event.NO_SPACE,
     Reason.TROUBLE: Event.TROUBLE,
 }
+_DEFERRALS: dict[Reason, Event] = {Reason.NO_SPACE: Event.NO_SPACE, Reason.TOO_MANY: Event.TOO_MANY_POSTS}
 
 
 def event_of(decision: Decision) -> Event:
@@ -124,7 +127,7 @@ def event_of(decision: Decision) -> Event:
     if decision.verdict is Verdict.REFUSE:
         return _REFUSALS.get(decision.reason, Event.REFUSED)
     if decision.verdict is Verdict.DEFER:
-        return Event.NO_SPACE if decision.reason is Reason.NO_SPACE else Event.TROUBLE
+        return _DEFERRALS.get(decision.reason, Event.TROUBLE)
     return Event.OK
 
 

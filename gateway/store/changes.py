@@ -50,7 +50,7 @@ def conditions(connection: Connection, forum_id: UUID, markers: Iterable[str]) -
 def _after(condition: Condition, alteration: Alteration, text: str) -> Condition:
     if alteration is Alteration.EDITED:
         return replace(condition, text=text)
-    return replace(condition, is_removed=alteration is Alteration.REMOVED)
+    return replace(condition, is_removed=alteration in (Alteration.REMOVED, Alteration.WITHDRAWN))
 
 
 def changed_between(

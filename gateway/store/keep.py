@@ -25,8 +25,10 @@ from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
 from gateway.mail.piece import Resolution
 from gateway.mail.verdict import Decision, Reason, Verdict
+from gateway.store.anonymous import ids_for, remember
 from gateway.store.archive import POST, TableArchive, place_of
 from gateway.store.bulk import Bulk, Lookup, table_of
+from gateway.store.outbox import Letter
 from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
 from gateway.thread.forest import FOLLOWED, Node, Rule, effective_date
 from gateway.thread.place import place, rehead
@@ -77,6 +79,7 @@ class Incoming:
     proof: str = ""
     publish_at: datetime | None = None
     tag: bytes = b""
+    receipt: Letter | None = None
 
     @classmethod
     def of(
@@ -241,9 +244,10 @@ class _Batch:
     def _accept(self, item: Incoming) -> UUID | None:
         """An id for a mail that is new, None for a duplicate."""
         known = self._known.setdefault(item.message.msgid, [])
-        if any(other.content_hash == item.message.content_hash for other in known):
+        # The id of an anonymous mail is made of its content.
+        if any(item.tag or other.content_hash == item.message.content_hash for other in known):
             return None
-        mail_id = self._new_id()
+        mail_id = ids_for(item.tag, self._new_id)()
         known.append(_Known(mail_id, item.message.content_hash, item.envelope.received_at, item.decision.verdict))
         return mail_id
 
@@ -258,16 +262,16 @@ class _Batch:
                 compress = _compressor()
                 for seq, piece in enumerate(item.raw.chunks()):
                     _INSERT_RAW.insert(self._db, [{**key, "seq": seq, "data": compress(piece)}])
-            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason)
+            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason, item.tag)
+            remember(self._db, self._forum, mail_id, item.tag, item.envelope.received_at, item.decision.verdict, item.receipt)
             for one in item.past.resolutions if item.past else ():
                 values = {"at": one.at, "verdict": one.verdict, "reason": one.reason}
                 self._db.execute(insert(DECISION).values(forum_id=self._forum, id=self._new_id(), mail_id=mail_id, **values))
         _INSERT_RAW.insert(self._db, small)
 
-    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
-        self._journal.append(
-            {"forum_id": self._forum, "id": self._new_id(), "at": at, "verb": verb, "subject_id": subject, "detail": detail}
-        )
+    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str, tag: bytes = b"") -> None:
+        fact = {"forum_id": self._forum, "id": ids_for(tag, self._new_id)(), "at": at}
+        self._journal.append({**fact, "verb": verb, "subject_id": subject, "detail": detail})
 
     def _mail_row(self, item: Incoming, mail_id: UUID) -> dict[str, Any]:
         envelope, message = item.envelope, item.message
@@ -321,7 +325,8 @@ class _Batch:
                     row.update(place_of(first))
             _INSERT_POST.insert(self._db, self._imposters)
         if archive.merged:
-            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
+            tag = b"".join(item.tag for item, _ in items)
+            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged), tag)
 
     def _place_one(self, item: Incoming, mail_id: UUID, node: Node) -> None:
         message = item.message
@@ -329,7 +334,7 @@ class _Batch:
         known = self._archive.find(message.msgid)
         if known is None or known.is_ghost:
             self._archive.stage(message.msgid, row)
-            place(node, self._archive, self._new_id)
+            place(node, self._archive, ids_for(item.tag, self._new_id))
             return
         mine = (item.envelope.received_at, message.content_hash)
         others = [k for k in self._known[message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
@@ -354,7 +359,7 @@ class _Batch:
         message = item.message
         return {
             "forum_id": self._forum,
-            "id": self._new_id(),
+            "id": ids_for(item.tag, self._new_id)(),
             "mail_id": mail_id,
             "piece": 0,
             "msgid": message.msgid,

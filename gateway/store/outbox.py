@@ -34,11 +34,15 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a letter brings: a part of an issue, a post as it came, or a notice of ours."""
+    """What a letter brings: a part of an issue, a post as it came, or a notice of ours.
+
+    A receipt is a notice about an anonymous post: its row names who wrote that, and goes when the letter is gone.
+    """
 
     DIGEST = "digest"
     COPY = "copy"
     NOTICE = "notice"
+    RECEIPT = "receipt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +131,12 @@ def settle(connection: Connection, letter: Letter, *, state: State, reply: str, 
     """Writes what became of a claimed letter; False when the lease was lost and somebody else has it now."""
     values = {"to_state": state, "to_reply": reply, "to_due_at": due_at}
     return connection.execute(_SETTLE, _holding(letter) | values).rowcount == 1
+
+
+def forget(connection: Connection, letter: Letter) -> bool:
+    """Takes a claimed letter out of the table; False when the lease was lost."""
+    here = (LETTER.c.forum_id == letter.forum_id, LETTER.c.id == letter.id, LETTER.c.fence == letter.fence)
+    return connection.execute(delete(LETTER).where(*here)).rowcount == 1
 
 
 def is_due(connection: Connection, now: datetime) -> bool:
