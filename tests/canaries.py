@@ -63,9 +63,14 @@ def gmail(c: Cage) -> str:
     boundary = f"000000000000{c('gmail: boundary')}"
     plain = (
         f"What I think: yes. Write to {ADDRESS} or {ADDRESS.replace('@', ' at ').replace('.', ' dot ')}.\n\n-- \n"
-        f"{c('gmail: signature')}\n\nAm Fr., 2. Jan. 2026 um 12:34 schrieb {c('gmail: attribution')} <{c('gmail: quoted address')}@x.example>:\n\n"
+        f"{c('gmail: signature')}\n\nAm Fr., 2. Jan. 2026 um 12:34 schrieb {c('gmail: attribution')} "
+        f"<{c('gmail: quoted address')}@x.example>:\n\n"
         "> Yes or no?\n"
     )
+    parts = [
+        text(f"Anonymous: yes\n{plain}"),
+        text(f"<div id={c('gmail: HTML')}>Anonymous: yes<br>What I think: yes</div>", "html"),
+    ]
     return f"""Received: from mail.example ({c("gmail: Received")} [192.0.2.7]) by mx.example; Fri, 2 Jan 2026 03:00:01 -0800
 DKIM-Signature: v=1; a=rsa-sha256; d={c("gmail: DKIM-Signature")}.example; s=x; b=AAAA
 X-Google-DKIM-Signature: v=1; d={c("gmail: X-Google-DKIM")}
@@ -81,7 +86,7 @@ Subject: On {HANDLE}
 MIME-Version: 1.0
 Content-Type: multipart/alternative; boundary="{boundary}"
 
-{multipart(boundary, text(f"Anonymous: yes{chr(10)}{plain}"), text(f"<div id={c('gmail: HTML')}>Anonymous: yes<br>What I think: yes</div>", "html"))}"""
+{multipart(boundary, *parts)}"""
 
 
 def outlook(c: Cage) -> str:
@@ -91,6 +96,7 @@ def outlook(c: Cage) -> str:
         f"To: {c('outlook: To in a quote')} <{ADDRESS}>\nSubject: x\n\nYes?\n"
     )
     boundary = f"_004_{c('outlook: boundary')}_"
+    file = part("application/vnd.openxmlformats", c("outlook: file name") + ".docx", document(c("outlook: docx author")))
     name = list(c.places)[list(c.places.values()).index("outlook: closing")]
     return f"""Received: from {c("outlook: Received")} by outlook.example; Fri, 2 Jan 2026 11:00:01 +0000
 X-Originating-IP: [{c("outlook: X-Originating-IP")}]
@@ -107,7 +113,7 @@ Date: Fri, 2 Jan 2026 11:00:00 +0000
 MIME-Version: 1.0
 Content-Type: multipart/mixed; boundary="{boundary}"
 
-{multipart(boundary, text(plain), part("application/vnd.openxmlformats", c("outlook: file name") + ".docx", document(c("outlook: docx author"))))}"""
+{multipart(boundary, text(plain), file)}"""
 
 
 def apple(c: Cage) -> str:
@@ -202,8 +208,6 @@ CLIENTS: dict[str, Callable[[Cage], str]] = {
 
 def mails(cage: Cage) -> list[tuple[str, bytes]]:
     """The six mails, each with the local part it is sent to."""
-    made = [make(cage) for make in CLIENTS.values()]
-    return [
-        ("town" if "Anonymous: yes" in mail else "town+anon", mail.replace(FORUM, "nobody@example.org").replace("\n", "\r\n").encode())
-        for mail in made
-    ]
+    made = [make(cage).replace("\n", "\r\n") for make in CLIENTS.values()]
+    to = ["town" if "Anonymous: yes" in mail else "town+anon" for mail in made]
+    return [(local, mail.replace(FORUM, "nobody@example.org").encode()) for local, mail in zip(to, made, strict=True)]

@@ -182,7 +182,11 @@ class _Maker:
     def _compose(self, subject: str, ancestors: Sequence[str], text: str, pictures: Sequence[tuple[str, bytes]]) -> bytes:
         """The mail as it is kept, the same for the same content."""
         message, forum = self._case.message, self._forum
-        msgid = blind_msgid(self._key, message.msgid, message.content_hash, forum.domain)
+        content = message.content_hash
+        if self._case.destination.purpose is Purpose.WITHDRAW:
+            # One mail may take back two posts.
+            content += str(self._case.destination.address).lower().encode()
+        msgid = blind_msgid(self._key, message.msgid, content, forum.domain)
         mail = EmailMessage(policy=SMTP)
         mail.set_content(f"{text}\n", charset="utf-8", cte="base64")
         for number, (kind, data) in enumerate(pictures, 1):
