@@ -18,7 +18,7 @@ TRACES = traces_of(["Ann Example", "wombat77"], [Address("ann.x", "example.org")
 TOKEN = "abcdefghijklmnopqrstuvwxyz234567abcde"
 
 
-@pytest.mark.parametrize("minute", range(0, 60))
+@pytest.mark.parametrize("minute", range(60))
 def test_shown_at_a_quarter_five_minutes_later_at_least(minute: int) -> None:
     now = NOON + timedelta(minutes=minute, seconds=17)
     at = publish_time(now)
