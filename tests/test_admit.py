@@ -15,6 +15,7 @@ from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Via
 from gateway.mail.forum import Destination, Forum, Member, Policy, Posting, Purpose, Role, Standing, Who
 from gateway.mail.message import Automation, Message, Span, SpanKind
+from gateway.mail.token import make_token
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
 from gateway.people.sender import NOBODY, Proof, Sender
 
@@ -103,12 +104,14 @@ KNOWN = Sender(
     Proof.DKIM,
 )
 PLUS_ONE = (Span(SpanKind.QUOTE, "A wombat?", 1), Span(SpanKind.TEXT, "+1"))
+OF_NOBODY = make_token(b"k" * 32, "bounces", "town.gw.example", marker=bytes(6), member=bytes(4), expires=NOON.date())
 LEAVE = {"purpose": Purpose.LEAVE, "token": TOKEN}
 # In the order of the chain, each with what makes it hit.
 HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("hops", {"received_count": HOPS_MAX + 1}, Verdict.REFUSE, Reason.LOOP),
     ("header_size", {"header_size": HEADER_MAX + 1}, Verdict.REFUSE, Reason.HEADER_TOO_LARGE),
     ("bounce", {"purpose": Purpose.BOUNCES}, Verdict.DISCARD, Reason.BOUNCE),
+    ("bounce", {"purpose": Purpose.BOUNCES, "token": OF_NOBODY, "reverse_path": None}, Verdict.REFUSE, Reason.BOUNCE),
     ("leaving", LEAVE, Verdict.HOLD, Reason.LEAVING),
     (
         "leaving",
@@ -129,6 +132,12 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
         Verdict.HOLD,
         Reason.LEAVING_BY_PROGRAM,
     ),
+    ("nameless", {"purpose": Purpose.ANONYMOUS}, Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED),
+    ("nameless", {"wants_anonymity": True}, Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED),
+    ("nameless", {"purpose": Purpose.OWNER, "wants_anonymity": True}, Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED),
+    ("nameless", {"purpose": Purpose.ANONYMOUS, "reverse_path": None}, Verdict.REFUSE, Reason.AUTOMATIC),
+    ("nameless", {"purpose": Purpose.WITHDRAW}, Verdict.HOLD, Reason.WITHDRAWAL),
+    ("nameless", {"purpose": Purpose.WITHDRAW, "automation": Automation.LIKELY}, Verdict.REFUSE, Reason.AUTOMATIC),
     ("own_list", {"list_ids": ("other.example", "town.gw.example")}, Verdict.DISCARD, Reason.OWN_LIST),
     ("automatic", {"auto_submitted": "auto-replied"}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("automatic", {"automation": Automation.CERTAIN}, Verdict.DISCARD, Reason.AUTOMATIC),
@@ -147,7 +156,6 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("for_desk", {"purpose": Purpose.DOWN}, Verdict.HOLD, Reason.VOTE),
     ("for_desk", {"purpose": Purpose.REPORT}, Verdict.HOLD, Reason.REPORT),
     ("for_desk", {"purpose": Purpose.CASE}, Verdict.HOLD, Reason.RULING),
-    ("for_desk", {"purpose": Purpose.ANONYMOUS}, Verdict.HOLD, Reason.ANONYMOUS),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "ancestors": ("0@x",)}, Verdict.HOLD, Reason.VOTE),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.VOTE),
     ("stranger", {"policy": PROVED}, Verdict.HOLD, Reason.STRANGER),
@@ -321,6 +329,7 @@ ROUTES = [
     (f"town-confirm+{TOKEN}@gw.example", "town", Purpose.CONFIRM),
     (f"town+case-{TOKEN}@gw.example", "town", Purpose.CASE),
     ("town+anon@gw.example", "town", Purpose.ANONYMOUS),
+    (f"town-undo+{TOKEN}@gw.example", "town", Purpose.WITHDRAW),
     (f"TOWN+LEAVE-{TOKEN.upper()}@gw.example", "town", Purpose.LEAVE),
     # A forum that is called like a word of ours.
     (f"d+d-{TOKEN}@gw.example", "d", Purpose.DIGEST),

@@ -31,6 +31,7 @@ OWNERS = {
     "dkim": {"send", "verify"},
     "dns": {"verify"},
     "cryptography": {"send", "people.password"},
+    "PIL": {"parse.pictures"},
     "jinja2": {"render"},
     "babel": {"render"},
     "css_inline": {"render"},
@@ -110,7 +111,7 @@ def test_every_dependency_has_an_owner() -> None:
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["postgres"], *extras["web"]]
     names = {re.match(r"[\w-]+", one)[0].lower().replace("-", "_") for one in wanted}  # type: ignore[index]
-    known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet"}
+    known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet", "pillow": "PIL"}
     # tzdata is read by the standard library, python-multipart by Starlette.
     assert {known.get(name, name) for name in names} - {"tzdata", "python_multipart"} <= OWNERS.keys()
 

@@ -119,3 +119,21 @@ def test_instants_in_bulk_are_those_of_sqlalchemy(store: Store, forum: Forum, ho
 def test_an_instant_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
         _text_of(NOON.replace(tzinfo=None))
+
+
+def test_what_is_deleted_is_not_in_the_files(tmp_path: Path) -> None:
+    """Neither in the database nor in its log, also when somebody was reading the first time."""
+    made = Store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    made.migrate()
+    with made.write() as connection:
+        assert connection.execute(text("PRAGMA secure_delete")).scalar_one() == 1
+        connection.execute(text("INSERT INTO halt VALUES ('x', '2026-01-02', 'kanari-in-a-row')"))
+    with made.read() as reading:
+        assert reading.execute(text("SELECT count(*) FROM halt")).scalar_one() == 1
+        with made.write() as connection:
+            connection.execute(text("DELETE FROM halt"))
+        made.forget_deleted(has_some=True)
+        assert b"kanari-in-a-row" in (tmp_path / "gateway.db-wal").read_bytes()
+    made.forget_deleted(has_some=False)
+    assert not any(b"kanari-in-a-row" in path.read_bytes() for path in tmp_path.iterdir())
+    made.close()

@@ -12,6 +12,7 @@ from gateway.admit.rules import HeaderRule, RuleVerb, first_hit
 from gateway.mail.envelope import Envelope, Via
 from gateway.mail.forum import Destination, Posting, Purpose, Role, Standing
 from gateway.mail.message import Automation, Message
+from gateway.mail.token import names_nobody
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
 from gateway.people.rights import is_exempt, may
 from gateway.people.sender import NOBODY, Sender
@@ -32,8 +33,9 @@ _FOR_DESK = {
     Purpose.REPORT: Reason.REPORT,
     Purpose.CASE: Reason.RULING,
     Purpose.DIGEST: Reason.DIGEST_ANSWER,
-    Purpose.ANONYMOUS: Reason.ANONYMOUS,
 }
+_MAY_BE_NAMELESS = frozenset({Purpose.POST, Purpose.ENTRY, Purpose.ANONYMOUS})
+_NEVER_NAMELESS = frozenset({Purpose.BOUNCES, Purpose.LEAVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,17 @@ class Case:
         member = self.sender.member
         return member.standing if self.is_of_known and member is not None and not is_exempt(member) else None
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether its author wants to be Anonymous Coward: by the address, or by the first line."""
+        purpose = self.destination.purpose
+        return purpose is Purpose.ANONYMOUS or (self.message.wants_anonymity and purpose not in _NEVER_NAMELESS)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether nothing of it may be kept as it came: `flow.anonymous` makes what is kept."""
+        return self.is_anonymous or self.destination.purpose is Purpose.WITHDRAW
+
 
 Rule = Callable[[Case], Decision | None]
 
@@ -82,7 +95,9 @@ def header_size(case: Case) -> Decision | None:
 
 
 def bounce(case: Case) -> Decision | None:
-    """Kept for the bounce reader, never a post."""
+    """Kept for the bounce reader, never a post. One of a letter about an anonymous post names its author: not kept."""
+    if case.destination.purpose is Purpose.BOUNCES and names_nobody(case.destination.token):
+        return Decision(Verdict.REFUSE, Reason.BOUNCE)
     return Decision(Verdict.DISCARD, Reason.BOUNCE) if case.destination.purpose is Purpose.BOUNCES else None
 
 
@@ -92,6 +107,24 @@ def leaving(case: Case) -> Decision | None:
         return None
     is_by_program = automatic(case) is not None or maybe_automatic(case) is not None
     return Decision(Verdict.HOLD, Reason.LEAVING_BY_PROGRAM if is_by_program else Reason.LEAVING)
+
+
+def nameless(case: Case) -> Decision | None:
+    """Before every rule that would keep the mail as it came. What is anonymous must be a member's, and proved (design 7)."""
+    if not case.is_blind:
+        return None
+    purpose, sender = case.destination.purpose, case.sender
+    if automatic(case) or maybe_automatic(case):
+        return Decision(Verdict.REFUSE, Reason.AUTOMATIC)
+    if purpose is Purpose.WITHDRAW:
+        return Decision(Verdict.HOLD, Reason.WITHDRAWAL)
+    if sender.member is None or not sender.is_proved:
+        return Decision(Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED)
+    if purpose not in _MAY_BE_NAMELESS:
+        return Decision(Verdict.REFUSE, Reason.ANONYMOUS)
+    if case.message.is_unreadable:
+        return Decision(Verdict.REFUSE, Reason.UNREADABLE)
+    return Decision(Verdict.REFUSE, Reason.OWN_LIST) if own_list(case) else None
 
 
 def own_list(case: Case) -> Decision | None:
@@ -204,6 +237,7 @@ LIVE: tuple[Rule, ...] = (
     header_size,
     bounce,
     leaving,
+    nameless,
     own_list,
     automatic,
     unreadable,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -15,7 +15,7 @@ from gateway.flow.browse import by_key, tell_thread
 from gateway.flow.docket import compose_docket
 from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
-from gateway.mail.address import Address
+from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum
 from gateway.mail.loop import make_mark
 from gateway.mail.message import Attachment, SpanKind
@@ -75,7 +75,8 @@ class Composer:
         elif letter.kind is Kind.DOCKET:
             raw = compose_docket(self._store, self._key, forum, letter, personal)
         else:
-            raw = (self._copy if letter.kind in (Kind.COPY, Kind.POST) else self._notice)(forum, letter, personal)
+            made = {Kind.COPY: self._copy, Kind.POST: self._copy, Kind.RECEIPT: self._receipt}
+            raw = made.get(letter.kind, self._notice)(forum, letter, personal)
         if self._signer is not None:
             raw = self._signer.sign(raw, forum.domain)
         return Envelope(reverse_path=self._address(forum, letter, "-bounces+", "bounces"), raw=raw)
@@ -124,7 +125,12 @@ class Composer:
             kind="copy",
         )
 
-    def _notice(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+    def _receipt(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+        """Answers take the post back."""
+        subject, reply_to, text = letter.text.split("\n", 2)
+        return self._notice(forum, replace(letter, text=f"{subject}\n{text}"), personal, parse_address(reply_to))
+
+    def _notice(self, forum: Forum, letter: Letter, personal: Personal, reply_to: Address | None = None) -> bytes:
         subject, _, text = letter.text.partition("\n")
         text = text.lstrip("\n")
         reply_to = Address(f"{forum.name}-owner", forum.domain)
@@ -138,7 +144,7 @@ class Composer:
             personal=personal,
             subject=subject,
             msgid=f"notice.{letter.id.hex}@{forum.domain}",
-            reply_to=reply_to,
+            reply_to=reply_to or Address(f"{forum.name}-owner", forum.domain),
             date=letter.at,
             kind=letter.kind,
         )
@@ -186,11 +192,15 @@ class Composer:
         return token
 
     def _address(self, forum: Forum, letter: Letter, word: str, purpose: str) -> Address:
-        """An address of the forum with a token that says which member and which letter (or issue) it is about."""
+        """An address of the forum with a token that says which member and which letter (or issue) it is about.
+
+        Nothing leads back to the row of a receipt, not even its bounce.
+        """
         of = letter.subject_id if letter.kind in (Kind.DIGEST, Kind.QUESTION) and letter.subject_id else letter.id
         member = letter.member_id.bytes[-4:] if letter.member_id else bytes(4)
+        marker = bytes(6) if letter.kind is Kind.RECEIPT else of.bytes[-6:]
         expires = (letter.at + TOKEN_LIFE).date()
-        token = make_token(self._key, purpose, forum.list_id, marker=of.bytes[-6:], member=member, expires=expires)
+        token = make_token(self._key, purpose, forum.list_id, marker=marker, member=member, expires=expires)
         return Address(f"{forum.name}{word}{token}", forum.domain)
 
 

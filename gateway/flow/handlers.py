@@ -13,6 +13,7 @@ from gateway.flow.join import at_the_door
 from gateway.flow.report import handle_report
 from gateway.flow.ruling import handle_ruling
 from gateway.flow.votes import handle_vote
+from gateway.flow.withdraw import withdraw_anonymous
 from gateway.mail.address import parse_address
 from gateway.mail.forum import Forum, Purpose
 from gateway.mail.verdict import Reason
@@ -46,4 +47,5 @@ HANDLERS: Mapping[Reason, Handler] = {
     Reason.VOTE: handle_vote,
     Reason.REPORT: handle_report,
     Reason.RULING: handle_ruling,
+    Reason.WITHDRAWAL: withdraw_anonymous,
 }

@@ -12,7 +12,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway.flow import alter, locking, standing
-from gateway.flow.held import incoming_of
+from gateway.flow.held import incoming_of, tag_of
 from gateway.journal import Verb
 from gateway.mail.envelope import Raw
 from gateway.mail.forum import Forum, Member
@@ -109,7 +109,7 @@ def _rule_held(bench: Bench, case: Case, ruling: Ruling) -> str:
 
 def _release(bench: Bench, mail: shelf.Mail, raw: Raw, message: Message, author: Member | None) -> str:
     """Posts it; the marker of the post."""
-    incoming = incoming_of(bench.forum, mail, raw, message)
+    incoming = incoming_of(bench.forum, mail, raw, message, tag=tag_of(bench.db, bench.forum, mail), now=bench.now)
     decide_anew(bench.db, incoming, mail.id, Reason.BY_HAND, bench.now, bench.new_id)
     if author is not None:
         standing.promote(bench.db, bench.forum, author, bench.now, bench.new_id)

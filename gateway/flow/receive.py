@@ -20,6 +20,7 @@ from typing import Protocol
 from gateway.admit.chain import decide
 from gateway.admit.route import destination_of
 from gateway.admit.rules import HeaderRule
+from gateway.flow.anonymous import Blind, Keys
 from gateway.flow.proving import NO_MEANS, Means
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
@@ -57,10 +58,12 @@ class _Job:
 
     __slots__ = (
         "answer",
+        "blind",
         "current",
         "decisions",
         "destinations",
         "envelope",
+        "is_blind",
         "message",
         "order",
         "raw",
@@ -76,8 +79,11 @@ class _Job:
         destinations: tuple[Destination, ...],
         senders: Senders,
         current: Current,
+        blind: Blind,
         rules: Sequence[HeaderRule] = (),
     ) -> None:
+        self.blind = blind
+        self.is_blind = False
         self.rules = rules
         self.senders = senders
         self.current = current
@@ -99,6 +105,11 @@ class _Job:
         self.destinations = tuple([self.current(one) for one in self.destinations])
         cases = [self.senders.case_of(self.envelope, self.raw, message, one, self.signers) for one in self.destinations]
         decisions = self.decisions = _together(self.envelope.via, [decide(case, self.rules) for case in cases])
+        self.is_blind = any(case.is_blind for case in cases)
+        if self.is_blind:
+            taken = self.blind.take(self.raw, cases, decisions)
+            self.decisions, self.order = taken.decisions, list(taken.incomings)
+            return list(taken.incomings.values())
         accepted = [case for case, one in zip(cases, decisions, strict=True) if one.verdict is Verdict.ACCEPT]
         self.senders.count(accepted)
         # Accepted first: where two recipients are of one forum, the one that posts must not be the duplicate.
@@ -124,7 +135,12 @@ class _Job:
         for index, is_new in zip(self.order, kept, strict=True):
             if not is_new:
                 self.decisions[index] = Decision(Verdict.ACCEPT, Reason.DUPLICATE)
-        if self.message is not None:
+        if self.is_blind:
+            # The journal tells of what was kept, at its time; a line here would tell when it came.
+            for one, decision in zip(self.destinations, self.decisions, strict=True):
+                if decision.verdict not in _KEPT:
+                    log.info(VERB_OF[decision.verdict], forum=one.forum.name, reason=decision.reason)
+        elif self.message is not None:
             for one, decision in zip(self.destinations, self.decisions, strict=True):
                 verb, reason = VERB_OF[decision.verdict], decision.reason
                 log.info(verb, forum=one.forum.name, msgid=self.message.msgid, reason=reason, size=self.size)
@@ -154,9 +170,16 @@ class Receiver:
     """Implements `smtp.door.Door`. `close` ends it after what was submitted has been answered."""
 
     def __init__(
-        self, store: Store, writer: Writer, reader: Reader, means: Means = NO_MEANS, rules: Sequence[HeaderRule] = ()
+        self,
+        store: Store,
+        writer: Writer,
+        reader: Reader,
+        means: Means = NO_MEANS,
+        rules: Sequence[HeaderRule] = (),
+        keys: Keys | None = None,
     ) -> None:
         self._rules = rules
+        self._blind = Blind(store, reader, keys)
         self._store = store
         self._writer = writer
         self._reader = reader
@@ -177,7 +200,7 @@ class Receiver:
 
     def submit(self, envelope: Envelope, raw: Raw, destinations: tuple[Destination, ...]) -> Future[Decisions]:
         """Asks to take a mail in; the result comes after the commit. An exception or DEFER means that nothing was kept."""
-        job = _Job(envelope, raw, destinations, self._senders, self._current, self._rules)
+        job = _Job(envelope, raw, destinations, self._senders, self._current, self._blind, self._rules)
         if is_ordinary(raw):
             self._pass_on(job)
         else:

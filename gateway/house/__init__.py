@@ -22,6 +22,7 @@ from uuid_utils.compat import uuid7
 
 from gateway.admit.rules import BadRules, HeaderRule, read_rules
 from gateway.flow.accounts import Accounts
+from gateway.flow.anonymous import Keys
 from gateway.flow.badges import award
 from gateway.flow.bounces import read_bounces
 from gateway.flow.cases import open_cases
@@ -37,6 +38,7 @@ from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.flow.standing import trust_newcomers
 from gateway.flow.way import Way
+from gateway.house.blind import blind_keys
 from gateway.journal import log as log
 from gateway.mail.token import KEY_BYTES, is_key
 from gateway.people import password
@@ -94,8 +96,9 @@ class House:
     def receiver(self) -> Receiver:
         """The way in; its threads start with the first use."""
         if self._receiver is None:
+            keys = Keys(blind_keys(self.settings.data / "anonymous-key"), self.key)
             writer = self._writer or Writer(self.store, self.new_id)
-            self._receiver = Receiver(self.store, writer, Reader(), means_of(self.settings, self.key()), self.rules())
+            self._receiver = Receiver(self.store, writer, Reader(), means_of(self.settings, self.key()), self.rules(), keys)
         return self._receiver
 
     def close(self) -> None:

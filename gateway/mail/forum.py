@@ -177,6 +177,7 @@ class Purpose(StrEnum):
     JOIN = "join"
     LEAVE = "leave"
     CONFIRM = "confirm"
+    WITHDRAW = "withdraw"
     CASE = "case"
     BOUNCES = "bounces"
     OWNER = "owner"

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     BANNED = "by a banned member"
     ANONYMOUS = "anonymous, to be looked at"
     ANONYMOUS_UNPROVED = "anonymous without proof"
+    WITHDRAWAL = "takes an anonymous post back"
     LOCKED = "the thread is locked"
     FLOOD = "too much at once in the forum"
     TOO_MANY = "too many posts an hour"

@@ -176,6 +176,9 @@ def _without_zone(value: bytes) -> datetime | None:
 def _read_loosely(value: bytes) -> tuple[str, Address | None]:
     """The name before the first angle bracket and the address in it, or the field as a whole when it is one."""
     name, bracket, rest = _as_text(value).partition("<")
+    if not bracket and name.endswith(":;"):
+        # A group of nobody (RFC 6854): our own anonymous posts.
+        return decode_words(name[:-2].strip(' "').encode("utf-8", "replace")), None
     if not bracket:
         return "", parse_address(name)
     address = parse_address(rest.partition(">")[0]) if rest.count("@") == 1 else None

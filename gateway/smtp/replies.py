@@ -133,7 +133,6 @@ _REFUSALS: dict[Reason, Event] = {
     Reason.NO_SPACE: Event.NO_SPACE,
     Reason.TROUBLE: Event.TROUBLE,
 }
-
 _DELAYS: dict[Reason, Event] = {
     Reason.NO_SPACE: Event.NO_SPACE,
     Reason.TOO_MANY: Event.TOO_MANY_POSTS,

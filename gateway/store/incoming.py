@@ -24,6 +24,7 @@ from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
 from gateway.mail.piece import Resolution
 from gateway.mail.verdict import Decision
+from gateway.store.outbox import Letter
 from gateway.thread.forest import Node, effective_date
 from gateway.thread.titles import subject_key
 
@@ -79,6 +80,7 @@ class Incoming:
     publish_at: datetime | None = None
     tag: bytes = b""
     answers: tuple[Answer, ...] = ()
+    receipt: Letter | None = None
 
     @classmethod
     def of(

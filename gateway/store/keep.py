@@ -16,6 +16,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from gateway.journal import VERB_OF, Verb
 from gateway.mail.verdict import Reason, Verdict
+from gateway.store.anonymous import ids_for, remember
 from gateway.store.archive import POST, TableArchive, place_of
 from gateway.store.bulk import Bulk, Lookup, table_of
 from gateway.store.incoming import MARKER, Incoming, Part, compressor, spans_to_json
@@ -134,9 +135,10 @@ class _Batch:
     def _accept(self, item: Incoming) -> UUID | None:
         """An id for a mail that is new, None for a duplicate."""
         known = self._known.setdefault(item.message.msgid, [])
-        if any(other.content_hash == item.message.content_hash for other in known):
+        # The id of an anonymous mail is made of its content.
+        if any(item.tag or other.content_hash == item.message.content_hash for other in known):
             return None
-        mail_id = self._new_id()
+        mail_id = ids_for(item.tag, self._new_id)()
         known.append(_Known(mail_id, item.message.content_hash, item.envelope.received_at, item.decision.verdict))
         return mail_id
 
@@ -151,23 +153,16 @@ class _Batch:
                 compress = compressor()
                 for seq, piece in enumerate(item.raw.chunks()):
                     _INSERT_RAW.insert(self._db, [{**key, "seq": seq, "data": compress(piece)}])
-            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason)
+            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason, item.tag)
+            remember(self._db, self._forum, mail_id, item.tag, item.envelope.received_at, item.decision.verdict, item.receipt)
             for one in item.past.resolutions if item.past else ():
                 values = {"at": one.at, "verdict": one.verdict, "reason": one.reason}
                 self._db.execute(insert(DECISION).values(forum_id=self._forum, id=self._new_id(), mail_id=mail_id, **values))
         _INSERT_RAW.insert(self._db, small)
 
-    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
-        self._journal.append(
-            {
-                "forum_id": self._forum,
-                "id": self._new_id(),
-                "at": at,
-                "verb": verb.value,
-                "subject_id": subject,
-                "detail": str(detail),
-            }
-        )
+    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str, tag: bytes = b"") -> None:
+        fact = {"forum_id": self._forum, "id": ids_for(tag, self._new_id)(), "at": at}
+        self._journal.append({**fact, "verb": verb.value, "subject_id": subject, "detail": str(detail)})
 
     def _mail_row(self, item: Incoming, mail_id: UUID) -> dict[str, Any]:
         envelope, message = item.envelope, item.message
@@ -221,7 +216,8 @@ class _Batch:
                     row.update(place_of(first))
             _INSERT_POST.insert(self._db, self._imposters)
         if archive.merged:
-            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
+            tag = b"".join(item.tag for item, _ in items)
+            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged), tag)
 
     def _place_one(self, item: Incoming, mail_id: UUID, part: Part) -> None:
         node = part.node
@@ -229,7 +225,7 @@ class _Batch:
         known = self._archive.find(node.msgid)
         if known is None or known.is_ghost:
             self._archive.stage(node.msgid, row)
-            place(node, self._archive, self._new_id)
+            place(node, self._archive, ids_for(item.tag, self._new_id))
             return
         mine = (item.envelope.received_at, item.message.content_hash)
         others = [k for k in self._known[item.message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
@@ -270,7 +266,7 @@ class _Batch:
         message = item.message
         return {
             "forum_id": self._forum,
-            "id": self._new_id(),
+            "id": ids_for(item.tag, self._new_id)(),
             "mail_id": mail_id,
             "piece": part.piece,
             "msgid": part.node.msgid,

@@ -38,6 +38,7 @@ class Kind(StrEnum):
 
     A post is a copy that somebody asked for; a question is about what waits for an answer (`store.pending`), and an answer to it
     is the consent; an export is all that we have of a member; a docket has cases for a moderator.
+    A receipt is a notice about an anonymous post: its row names who wrote that, and goes when the letter is gone.
     """
 
     DIGEST = "digest"
@@ -47,10 +48,11 @@ class Kind(StrEnum):
     QUESTION = "question"
     EXPORT = "export"
     DOCKET = "docket"
+    RECEIPT = "receipt"
 
 
 # What a member gets whether he wants digests or not: it is about him, or his to decide.
-NOTICES = (Kind.NOTICE, Kind.QUESTION)
+NOTICES = (Kind.NOTICE, Kind.QUESTION, Kind.RECEIPT)
 DUTIES = (*NOTICES, Kind.DOCKET)
 # Wanted by who wants digests.
 TELLING = (Kind.DIGEST, Kind.COPY)
@@ -142,6 +144,12 @@ def settle(connection: Connection, letter: Letter, *, state: State, reply: str, 
     """Writes what became of a claimed letter; False when the lease was lost and somebody else has it now."""
     values = {"to_state": state, "to_reply": reply, "to_due_at": due_at}
     return connection.execute(_SETTLE, _holding(letter) | values).rowcount == 1
+
+
+def forget(connection: Connection, letter: Letter) -> bool:
+    """Takes a claimed letter out of the table; False when the lease was lost."""
+    here = (LETTER.c.forum_id == letter.forum_id, LETTER.c.id == letter.id, LETTER.c.fence == letter.fence)
+    return connection.execute(delete(LETTER).where(*here)).rowcount == 1
 
 
 def is_due(connection: Connection, now: datetime) -> bool:

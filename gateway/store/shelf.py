@@ -37,8 +37,8 @@ _LIGHT_NAMES = (
 )
 _LIGHT = tuple(POST.c[name] for name in _LIGHT_NAMES)
 _WHOLE = (*_LIGHT, POST.c.spans, POST.c.attachments)
-# What an import brings is not to be seen before it ends.
-_SEEN = POST.c.hidden_by.is_(None)
+# What an import brings is not to be seen before it ends, nor an anonymous post before its time.
+_SEEN = POST.c.hidden_by.is_(None) & ((POST.c.tag == b"") | POST.c.number.is_not(None))
 _KINDS = {kind.value: kind for kind in SpanKind}
 
 
