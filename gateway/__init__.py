@@ -13,6 +13,7 @@ from rooms below it; `tests/test_house.py` holds the code to this plan.
     store       MEMORY       the only room that knows SQLModel
     journal     the verbs of the mail log
     send        BACK DOOR    couriers: Maildir, SMTP relay, LMTP
+    verify      SEALS        the only room that asks the DNS: signatures of mail that comes in
     render      TEXT         the only room that knows Jinja2; all letters
     digest      what is worth telling, when is it due                pure
     thread      where does it belong                                 pure

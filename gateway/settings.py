@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -27,6 +28,7 @@ from gateway.mail.address import is_domain
 from gateway.people.badges import DEFAULT_RULES, BadgeRule
 from gateway.people.courtesy import DEFAULT, Courtesy
 from gateway.smtp.limits import Limits
+from gateway.verify.dns import place_of
 
 _PLACE = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})\Z", re.ASCII)
 
@@ -169,6 +171,32 @@ class WebTable(_Table):
 class AuthTable(_Table):
     dkim_selectors: list[str] = []
     dkim_keys: Path | None = None
+    verify_dkim: bool = True
+    dns: list[str] = []
+    authserv_id: str = ""
+    border_networks: list[str] = ["127.0.0.0/8", "::1/128"]
+    trusted_networks: list[str] = []
+
+    @field_validator("border_networks", "trusted_networks")
+    @classmethod
+    def _are_networks(cls, value: list[str]) -> list[str]:
+        for text in value:
+            ip_network(text)
+        return value
+
+    @field_validator("dns")
+    @classmethod
+    def _are_servers(cls, value: list[str]) -> list[str]:
+        for text in value:
+            place_of(text)
+        return value
+
+    @field_validator("authserv_id")
+    @classmethod
+    def _is_one_word(cls, value: str) -> str:
+        if value and (not value.isascii() or re.search(r"[\s;\"()=]", value)):
+            raise ValueError("must be one word, as the mail server in front of us writes it")
+        return value
 
     @field_validator("dkim_selectors")
     @classmethod
@@ -192,6 +220,15 @@ class BadgesTable(_Table):
         return tuple(BadgeRule(**rule.model_dump()) for rule in self.rules)
 
 
+class LimitsOfPosts(_Table):
+    posts_per_member_and_hour: int = Field(default=30, ge=0)
+    posts_per_forum_and_hour: int = Field(default=600, ge=0)
+
+
+class AdmitTable(_Table):
+    rules: Path | None = None
+
+
 class Settings(BaseSettings):
     """Everything that can be set; relative paths start at the working directory."""
 
@@ -208,6 +245,8 @@ class Settings(BaseSettings):
     web: WebTable = WebTable()
     auth: AuthTable = AuthTable()
     badges: BadgesTable = BadgesTable()
+    limits: LimitsOfPosts = LimitsOfPosts()
+    admit: AdmitTable = AdmitTable()
 
     @property
     def dkim(self) -> Path:

@@ -39,6 +39,11 @@ def need_program(name: str) -> str:
     return path
 
 
+def need_module(name: str) -> None:
+    """As above, for a library that only few mails need."""
+    need(f"the module {name}", find_spec(name) is not None)
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The test corpora, which are not part of the repository."""

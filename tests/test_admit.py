@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,8 +13,9 @@ from gateway.admit.chain import HEADER_MAX, HOPS_MAX, LIVE, Case, decide
 from gateway.admit.route import destination_of
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Via
-from gateway.mail.forum import Destination, Forum, Member, Purpose
+from gateway.mail.forum import Destination, Forum, Member, Policy, Posting, Purpose, Role, Standing, Who
 from gateway.mail.message import Automation, Message, Span, SpanKind
+from gateway.mail.token import make_token
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
 from gateway.people.sender import NOBODY, Proof, Sender
 
@@ -29,13 +31,21 @@ def make_forum(name: str, domain: str = "gw.example", mirrors: tuple[str, ...] =
 TOWN = make_forum("town", mirrors=("mirrored.lists.example",))
 
 
+OPEN = Policy()
+
+
 def case(
     *,
     reverse_path: Address | None = ANN,
     purpose: Purpose = Purpose.POST,
+    forum: Forum = TOWN,
     token: str = "",
-    sender: Sender = NOBODY,
     via: Via = Via.SMTP,
+    policy: Policy = OPEN,
+    sender: Sender = NOBODY,
+    starts_thread: bool = False,
+    is_locked: bool = False,
+    is_over_limit: bool = False,
     **message: object,
 ) -> Case:
     values: dict[str, object] = {
@@ -48,8 +58,35 @@ def case(
         "ancestors": (),
     }
     envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
-    destination = Destination(address=TOWN.address, forum=TOWN, purpose=purpose, token=token)
-    return Case(envelope, Message(**(values | message)), destination, sender)  # type: ignore[arg-type]
+    forum = replace(TOWN, policy=policy)
+    destination = Destination(address=TOWN.address, forum=forum, purpose=purpose, token=token)
+    known = {"starts_thread": starts_thread, "is_locked": is_locked, "is_over_limit": is_over_limit}
+    return Case(envelope, Message(**(values | message)), destination, sender, **known)  # type: ignore[arg-type]
+
+
+def by(
+    standing: Standing = Standing.TRUSTED, role: Role = Role.MEMBER, *, proof: Proof = Proof.DKIM, accepted: int = 0
+) -> Sender:
+    member = Member(
+        id=UUID(int=7),
+        forum_id=TOWN.id,
+        address=ANN,
+        handle="Ann",
+        badge="",
+        zone=ZoneInfo("UTC"),
+        hour=7,
+        form="plain",
+        has_digest=False,
+        standing=standing,
+        role=role,
+    )
+    return Sender(member, proof, accepted)
+
+
+PROVED = Policy(posting=Posting.PROVED, newcomer_posts=5)
+MEMBERS = Policy(posting=Posting.MEMBERS, newcomer_posts=5)
+EDITORS = Policy(start=Who.EDITORS)
+NEW, PROBATION, BANNED = Standing.NEW, Standing.PROBATION, Standing.BANNED
 
 
 KNOWN = Sender(
@@ -67,12 +104,14 @@ KNOWN = Sender(
     Proof.DKIM,
 )
 PLUS_ONE = (Span(SpanKind.QUOTE, "A wombat?", 1), Span(SpanKind.TEXT, "+1"))
+OF_NOBODY = make_token(b"k" * 32, "bounces", "town.gw.example", marker=bytes(6), member=bytes(4), expires=NOON.date())
 LEAVE = {"purpose": Purpose.LEAVE, "token": TOKEN}
 # In the order of the chain, each with what makes it hit.
 HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("hops", {"received_count": HOPS_MAX + 1}, Verdict.REFUSE, Reason.LOOP),
     ("header_size", {"header_size": HEADER_MAX + 1}, Verdict.REFUSE, Reason.HEADER_TOO_LARGE),
     ("bounce", {"purpose": Purpose.BOUNCES}, Verdict.DISCARD, Reason.BOUNCE),
+    ("bounce", {"purpose": Purpose.BOUNCES, "token": OF_NOBODY, "reverse_path": None}, Verdict.REFUSE, Reason.BOUNCE),
     ("leaving", LEAVE, Verdict.HOLD, Reason.LEAVING),
     (
         "leaving",
@@ -93,6 +132,12 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
         Verdict.HOLD,
         Reason.LEAVING_BY_PROGRAM,
     ),
+    ("nameless", {"purpose": Purpose.ANONYMOUS}, Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED),
+    ("nameless", {"wants_anonymity": True}, Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED),
+    ("nameless", {"purpose": Purpose.OWNER, "wants_anonymity": True}, Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED),
+    ("nameless", {"purpose": Purpose.ANONYMOUS, "reverse_path": None}, Verdict.REFUSE, Reason.AUTOMATIC),
+    ("nameless", {"purpose": Purpose.WITHDRAW}, Verdict.HOLD, Reason.WITHDRAWAL),
+    ("nameless", {"purpose": Purpose.WITHDRAW, "automation": Automation.LIKELY}, Verdict.REFUSE, Reason.AUTOMATIC),
     ("own_list", {"list_ids": ("other.example", "town.gw.example")}, Verdict.DISCARD, Reason.OWN_LIST),
     ("automatic", {"auto_submitted": "auto-replied"}, Verdict.DISCARD, Reason.AUTOMATIC),
     ("automatic", {"automation": Automation.CERTAIN}, Verdict.DISCARD, Reason.AUTOMATIC),
@@ -111,9 +156,29 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("for_desk", {"purpose": Purpose.DOWN}, Verdict.HOLD, Reason.VOTE),
     ("for_desk", {"purpose": Purpose.REPORT}, Verdict.HOLD, Reason.REPORT),
     ("for_desk", {"purpose": Purpose.CASE}, Verdict.HOLD, Reason.RULING),
-    ("for_desk", {"purpose": Purpose.ANONYMOUS}, Verdict.HOLD, Reason.ANONYMOUS),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "ancestors": ("0@x",)}, Verdict.HOLD, Reason.VOTE),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.VOTE),
+    ("stranger", {"policy": PROVED}, Verdict.HOLD, Reason.STRANGER),
+    ("stranger", {"policy": MEMBERS, "sender": Sender(None, Proof.DKIM)}, Verdict.HOLD, Reason.STRANGER),
+    ("stranger", {"policy": PROVED, "purpose": Purpose.ENTRY, "token": TOKEN}, Verdict.HOLD, Reason.STRANGER),
+    *(
+        ("unproved", {"policy": PROVED, "sender": by(standing, role, proof=Proof.NONE)}, Verdict.HOLD, Reason.UNPROVED)
+        for standing in Standing
+        for role in Role
+    ),
+    ("banned", {"policy": PROVED, "sender": by(BANNED)}, Verdict.REFUSE, Reason.BANNED),
+    ("banned", {"policy": MEMBERS, "sender": by(BANNED, proof=Proof.NONE)}, Verdict.REFUSE, Reason.BANNED),
+    ("right", {"policy": EDITORS, "starts_thread": True}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("right", {"policy": EDITORS, "starts_thread": True, "sender": by()}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("right", {"policy": Policy(comment=Who.MEMBERS)}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("right", {"policy": Policy(comment=Who.OWNERS), "sender": by(role=Role.EDITOR)}, Verdict.HOLD, Reason.NO_RIGHT),
+    ("newcomer", {"policy": PROVED, "sender": by(NEW, accepted=4)}, Verdict.HOLD, Reason.NEWCOMER),
+    ("newcomer", {"policy": MEMBERS, "sender": by(NEW, proof=Proof.NONE)}, Verdict.HOLD, Reason.NEWCOMER),
+    ("probation", {"policy": PROVED, "sender": by(PROBATION, accepted=9)}, Verdict.HOLD, Reason.PROBATION),
+    ("locked", {"is_locked": True}, Verdict.HOLD, Reason.LOCKED),
+    ("locked", {"is_locked": True, "policy": PROVED, "sender": by()}, Verdict.HOLD, Reason.LOCKED),
+    ("too_many", {"is_over_limit": True, "policy": PROVED, "sender": by()}, Verdict.DEFER, Reason.TOO_MANY),
+    ("flood", {"forum": replace(TOWN, flooded_at=NOON)}, Verdict.HOLD, Reason.FLOOD),
 ]
 # What looks like a vote and is a comment.
 COMMENTS: list[dict[str, object]] = [
@@ -188,6 +253,22 @@ def test_the_first_rule_that_hits_decides() -> None:
         {"precedence": "first-class"},
         {"list_ids": ("mirrored.lists.example",)},
         {"list_ids": ("other.example", "mirrored.lists.example"), "precedence": "list"},
+        {"policy": PROVED, "sender": by()},
+        {"policy": PROVED, "sender": by(), "purpose": Purpose.ENTRY, "token": TOKEN},
+        {"policy": PROVED, "sender": by(NEW, accepted=5)},
+        {"policy": replace(PROVED, newcomer_posts=0), "sender": by(NEW)},
+        {"policy": PROVED, "sender": by(NEW, Role.EDITOR)},
+        {"policy": PROVED, "sender": by(PROBATION, Role.MODERATOR)},
+        {"policy": PROVED, "sender": by(BANNED, Role.OWNER)},
+        {"policy": MEMBERS, "sender": by(proof=Proof.NONE)},
+        {"policy": EDITORS},
+        {"policy": EDITORS, "starts_thread": True, "sender": by(role=Role.MODERATOR)},
+        {"policy": Policy(start=Who.OWNERS), "starts_thread": True, "sender": by(role=Role.OWNER)},
+        {"policy": Policy(comment=Who.OWNERS), "starts_thread": True},
+        # Nobody is looked up where everybody may post; and a list that is mirrored vouches for its authors.
+        *({"sender": by(standing, proof=Proof.NONE)} for standing in Standing),
+        {"policy": PROVED, "list_ids": ("mirrored.lists.example",), "is_locked": True, "is_over_limit": True},
+        {"policy": replace(PROVED, start=Who.OWNERS), "starts_thread": True, "list_ids": ("mirrored.lists.example",)},
     ],
 )
 def test_accepted(facts: dict[str, object]) -> None:
@@ -248,6 +329,7 @@ ROUTES = [
     (f"town-confirm+{TOKEN}@gw.example", "town", Purpose.CONFIRM),
     (f"town+case-{TOKEN}@gw.example", "town", Purpose.CASE),
     ("town+anon@gw.example", "town", Purpose.ANONYMOUS),
+    (f"town-undo+{TOKEN}@gw.example", "town", Purpose.WITHDRAW),
     (f"TOWN+LEAVE-{TOKEN.upper()}@gw.example", "town", Purpose.LEAVE),
     # A forum that is called like a word of ours.
     (f"d+d-{TOKEN}@gw.example", "d", Purpose.DIGEST),

@@ -90,10 +90,13 @@ def test_forums(run: Run) -> None:
     assert "no forum yet" in run("forum", "list").out
     assert run("forum", "list", "--json").json() == []
     said = run("forum", "add", "Town@Example.org", "--title", "Town talk", "--mirror", "<Dev.lists.example>")
-    assert (said.code, said.out) == (0, "forum town@example.org made: mail to it is posted\n")
-    assert run("forum", "list", "--json").json() == [
-        {"address": "town@example.org", "title": "Town talk", "mirrors": ["dev.lists.example"], "owners": []}
-    ]
+    assert said.code == 0
+    assert said.out == (
+        "forum town@example.org made: mail of members is posted when they prove that it is theirs; other mail is held\n"
+        "add members: gateway member add ADDRESS --forum town, or gateway member import FILE --forum town\n"
+    )
+    [town] = run("forum", "list", "--json").json()
+    assert (town["address"], town["title"], town["mirrors"]) == ("town@example.org", "Town talk", ["dev.lists.example"])
     assert "town@example.org" in run("forum", "list").out
 
 
@@ -106,6 +109,8 @@ def test_members(town: Run) -> None:
         "address": "ann@example.org",
         "handle": "Ann",
         "badge": "",
+        "role": "member",
+        "standing": "trusted",
         "zone": "Europe/Paris",
         "hour": "06:00",
         "form": "html",
@@ -252,8 +257,10 @@ def test_the_seed_page_from_door_to_digest(town: Run, tmp_path: Path) -> None:
 def test_a_member_changes_when_digests_come(town: Run) -> None:
     town("member", "add", "ann@example.org", "--handle", "Ann")
     said = town("member", "set", "ann@example.org", "digest=weekly", "day=fri", "hour=17:30", "zone=Europe/Paris", "form=plain")
-    assert said.out == "ann@example.org: weekly digest on Friday at 17:30 Europe/Paris, plain, en\n"
-    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(", paused until 2030-01-01, plain, en\n")
+    assert said.out == "ann@example.org: weekly digest on Friday at 17:30 Europe/Paris, plain, en, member, trusted\n"
+    assert town("member", "set", "ann@example.org", "pause=2030-01-01").out.endswith(
+        ", paused until 2030-01-01, plain, en, member, trusted\n"
+    )
     [ann] = town("member", "list", "--json").json()
     assert (ann["digest"], ann["hour"], ann["zone"], ann["paused_until"]) == ("weekly", "17:30", "Europe/Paris", "2030-01-01")
     town("import", "seed")

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from gateway.flow.bounces import BATCH, read_bounces
 from gateway.flow.compose import Composer
 from gateway.flow.deliver import LIFE, deliver
+from gateway.flow.proving import Means
 from gateway.flow.publish import find_due, publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -76,7 +77,7 @@ def give_back(store: Store, to: Address, name: str = "bounce-failed.eml", at: da
 
 
 def receive(store: Store, to: Address, raw: bytes, at: datetime = NEXT_NOON, sender: str = "") -> str:
-    receiver = Receiver(store, Writer(store, uuid7), Reader(), bytes(32))
+    receiver = Receiver(store, Writer(store, uuid7), Reader(), Means(key=bytes(32)))
     destination = receiver.route(to)
     assert destination is not None
     local, _, domain = sender.partition("@")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,8 +16,9 @@ from gateway.flow.desk import Desk, attend
 from gateway.flow.first_mail import end_waiting
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
+from gateway.flow.proving import Means
 from gateway.flow.reading import Reader
-from gateway.flow.receive import Receiver
+from gateway.flow.receive import Decisions, Receiver
 from gateway.mail.address import Address, parse_address
 from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Forum, Member, Policy, Posting, Standing
@@ -52,12 +53,13 @@ class Town:
     now: datetime = NEXT_NOON
     seen: set[object] = field(default_factory=set)
     count: int = 0
+    replies: Decisions = ()
 
     def mail(
         self, local: str, *, peer: str = "192.0.2.1", path: str = "zoe@far.example", body: str = "Hi", **fields: str
     ) -> list[str]:
         self.count += 1
-        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), KEY)
+        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=KEY))
         to = receiver.route(Address(local, "example.org"))
         assert to is not None, local
         envelope = Envelope(
@@ -112,7 +114,7 @@ class Town:
 
 
 @pytest.fixture
-def town(store: Store) -> Iterator[Town]:
+def town(store: Store) -> Town:
     roster.add_forum(store, TOWN)
     roster.add_members(store, [ANN])
     return Town(store, TOWN)
@@ -252,9 +254,9 @@ def test_leaving_without_a_proof_asks_the_member(town: Town) -> None:
 def test_a_stranger_who_leaves_hears_nothing(town: Town) -> None:
     assert town.mail("town-leave") == []
     assert rows(town.store, PENDING) == []
-    member, stranger = (
-        (town.mail("town-leave", From=who) and town.replies) or town.replies for who in (f"<{ANN.address}>", STRANGER)
-    )
+    stranger = town.replies
+    town.mail("town-leave", From=f"<{ANN.address}>")
+    member = town.replies
     assert member == stranger, "the answer in the dialogue tells nothing"
 
 

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from gateway.flow.deliver import deliver
 from gateway.flow.held import list_held
 from gateway.flow.leave import leave_by_click, leave_by_mail
+from gateway.flow.proving import Means
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -188,7 +189,7 @@ def mailed(town: Store) -> Mailed:
     """Mails to the local parts, then does what the tick does; the letter that goes out for it, or ""."""
 
     def run(data: bytes, *locals_: str, reverse_path: str = "anybody@elsewhere.example", now: datetime = NEXT_NOON) -> str:
-        receiver = Receiver(town, Writer(town, uuid7), Reader(), bytes(32))
+        receiver = Receiver(town, Writer(town, uuid7), Reader(), Means(key=bytes(32)))
         to = tuple(one for local in locals_ if (one := receiver.route(Address(local, "example.org"))))
         assert len(to) == len(locals_)
         path = parse_address(reverse_path) if reverse_path else None

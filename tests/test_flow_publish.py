@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from gateway.exchange.seed import Seed, read_seed, seed_mails, seed_members
 from gateway.flow.browse import by_key, tell_thread
 from gateway.flow.deliver import Office, deliver
+from gateway.flow.proving import Means
 from gateway.flow.publish import preview, publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -97,7 +98,7 @@ def town(store: Store, seed: Seed) -> Forum:
     """The seed page, received in no order, some of it twice; three readers and those with badges."""
     roster.add_forum(store, FORUM)
     roster.add_members(store, [*seed_members(seed, FORUM, uuid7), LONDON, YORK, TOKYO])
-    receiver = Receiver(store, Writer(store, uuid7), Reader(), bytes(32))
+    receiver = Receiver(store, Writer(store, uuid7), Reader(), Means(key=bytes(32)))
     mails = [mail.as_bytes(policy=SMTP) for mail in seed_mails(seed, str(FORUM.address), DAY + timedelta(hours=8))]
     batch = [*mails, *mails[::7]]
     Random(5).shuffle(batch)

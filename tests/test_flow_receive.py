@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
+from gateway.flow.proving import Means
 from gateway.flow.reading import READER_STOPPED, Reader
 from gateway.flow.receive import Receiver
 from gateway.mail.address import Address
@@ -56,7 +57,7 @@ def reader() -> FakeReader:
 def receiver(store: Store, reader: FakeReader) -> Iterator[Receiver]:
     for forum in (TOWN, HALL):
         roster.add_forum(store, forum)
-    made = Receiver(store, Writer(store, uuid7), reader, bytes(32))
+    made = Receiver(store, Writer(store, uuid7), reader, Means(key=bytes(32)))
     yield made
     made.close()
 
@@ -152,7 +153,7 @@ def test_trouble_of_the_store_is_an_exception_and_nothing_is_kept(
 
 def test_trouble_of_the_rules_is_an_exception_too(receiver: Receiver, receive: Receive, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("gateway.flow.receive.decide", lambda _: 1 / 0)
+        broken.setattr("gateway.flow.receive.decide", lambda *_: 1 / 0)
         future = receiver.submit(envelope(), Raw.of(mail_bytes()), destinations(receiver, "town"))
         assert isinstance(future.exception(PATIENCE), ZeroDivisionError)
     assert receive(mail_bytes()) == [ACCEPT]
@@ -179,7 +180,7 @@ def test_trouble_of_the_reading_process_is_ours(store: Store, reader: FakeReader
 
 def test_the_real_reading_process_reads_what_is_large_but_good(store: Store) -> None:
     roster.add_forum(store, TOWN)
-    receiver = Receiver(store, Writer(store, uuid7), Reader(wall_seconds=60, cpu_seconds=30), bytes(32))
+    receiver = Receiver(store, Writer(store, uuid7), Reader(wall_seconds=60, cpu_seconds=30), Means(key=bytes(32)))
     data = mail_bytes(body="A line.\r\n" * 40_000)
     try:
         [decision] = receiver.submit(envelope(), Raw.of(data), destinations(receiver, "town")).result(60)
@@ -201,7 +202,7 @@ def test_a_new_forum_is_known_after_a_refresh(store: Store, receiver: Receiver) 
 
 def test_closing_answers_what_was_submitted(store: Store) -> None:
     roster.add_forum(store, TOWN)
-    receiver = Receiver(store, Writer(store, uuid7), FakeReader(), bytes(32))
+    receiver = Receiver(store, Writer(store, uuid7), FakeReader(), Means(key=bytes(32)))
     to = destinations(receiver, "town")
     futures = [receiver.submit(envelope(), Raw.of(mail_bytes(f"{n}@x", body="x" * (n % 2 * 300_000))), to) for n in range(20)]
     receiver.close()

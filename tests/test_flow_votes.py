@@ -18,6 +18,7 @@ from gateway.flow.browse import by_key, tell_thread
 from gateway.flow.compose import TOKEN_LIFE
 from gateway.flow.desk import Desk, attend
 from gateway.flow.handlers import HANDLERS
+from gateway.flow.proving import Means
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.flow.reindex import reindex
@@ -53,7 +54,7 @@ def mailed(store: Store, to: str, sender: Address, text: str, **fields: str) -> 
         k.replace("_", "-"): v for k, v in fields.items()
     }
     raw = "".join(f"{name}: {value}\r\n" for name, value in head.items()) + "\r\n" + text.replace("\n", "\r\n")
-    receiver = Receiver(store, Writer(store, uuid7), Reader(), KEY)
+    receiver = Receiver(store, Writer(store, uuid7), Reader(), Means(key=KEY))
     envelope = Envelope(reverse_path=sender, forward_paths=(address,), received_at=LATER, via=Via.SMTP)
     decision = receiver.submit(envelope, Raw.of(raw.encode()), (destination,)).result(20)[0]
     receiver.close()

@@ -27,8 +27,11 @@ OWNERS = {
     "inscriptis": {"parse"},
     "cchardet": {"parse"},
     "flufl": {"parse.bounces"},
-    "dkim": {"send"},
-    "cryptography": {"send"},
+    "disarm": {"people"},
+    "dkim": {"send", "verify"},
+    "dns": {"verify"},
+    "cryptography": {"send", "people.password"},
+    "PIL": {"parse.pictures"},
     "jinja2": {"render"},
     "babel": {"render"},
     "css_inline": {"render"},
@@ -41,6 +44,7 @@ OWNERS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "pydantic": {"settings"},
+    "pydantic_core": {"store"},
     "pydantic_settings": {"settings"},
     "smtplib": {"send", "cli.demo"},
     "starlette": {"web"},
@@ -107,7 +111,7 @@ def test_every_dependency_has_an_owner() -> None:
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["postgres"], *extras["web"]]
     names = {re.match(r"[\w-]+", one)[0].lower().replace("-", "_") for one in wanted}  # type: ignore[index]
-    known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet"}
+    known = {"mail_parser": "mailparser", "css_inline": "css_inline", "faust_cchardet": "cchardet", "pillow": "PIL"}
     # tzdata is read by the standard library, python-multipart by Starlette.
     assert {known.get(name, name) for name in names} - {"tzdata", "python_multipart"} <= OWNERS.keys()
 

@@ -21,8 +21,8 @@ import gateway.render
 from gateway.digest.issue import Entry, Issue, ThreadPart
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Span, SpanKind
-from gateway.render.body import shown
 from gateway.render.digest import Rendering, render_issue, render_thread_text
+from gateway.render.places import shown
 from gateway.render.plain import WIDTH
 from gateway.render.rows import LEVEL_MAX, Levels
 from gateway.render.wrap import columns, wrap

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
-from gateway.render.body import BadBody, Placeholder, alternative_body, text_body
+from gateway.render.body import BadBody, alternative_body, text_body
 from gateway.render.digest import Rendering
 from gateway.render.fields import BadField, Field, text_field
 from gateway.render.letter import BadLetter, Personal, check_letter
 from gateway.render.letter import compose as compose_letter
 from gateway.render.links import mailto
+from gateway.render.places import Placeholder
 
 NOON = datetime(2021, 9, 10, 12, 0, tzinfo=UTC)
 FORUM = Forum(id=UUID(int=1), name="wombats", domain="forum.example", title='Wombats "&" Friends, All of Them')

@@ -24,6 +24,7 @@ from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Destination, Forum, Purpose
 from gateway.mail.verdict import ACCEPTED, Decision
+from gateway.smtp.auth import Authenticator
 from gateway.smtp.front import FrontDoor, FrontDoorSettings, Place
 from gateway.smtp.limits import Limits
 
@@ -104,6 +105,7 @@ class House:
         loop: str = "asyncio",
         tls: ssl.SSLContext | None = None,
         lmtp: Path | Place = ANYWHERE,
+        authenticator: Authenticator | None = None,
         **limits: float,
     ) -> None:
         self.door = FakeDoor()
@@ -116,7 +118,7 @@ class House:
             spool=spool,
             limits=Limits(**{**CALM, **limits}),  # type: ignore[arg-type]
         )
-        self.front = FrontDoor(settings, door=self.door, tls=tls, now=lambda: NOON)
+        self.front = FrontDoor(settings, door=self.door, tls=tls, now=lambda: NOON, authenticator=authenticator)
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._clients: list[Client] = []
 

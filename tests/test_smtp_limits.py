@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,25 @@ def test_client_that_never_reads_is_cut(house: House) -> None:
     house.run(lambda: guest.transport.write(b"x" * (16 << 20)))  # type: ignore[union-attr]
     house.tick(301)
     house.wait_empty()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_client_far_ahead_is_not_listened_to(tmp_path: Path, loop: str) -> None:
+    """S8: what waits while a mail is decided has a bound, and nothing of it is lost."""
+    with House(tmp_path / "spool", empty_commands=0, loop=loop) as house:
+        house.door.hangs = True
+        client = house.greet()
+        client.begin_mail()
+        client.send(b"x\r\n.\r\n")
+        assert house.door.submitted.wait(PATIENCE)
+        guest: Any = next(iter(house.front._lobby.guests))  # type: ignore[union-attr]
+        for is_heard in (True, False):
+            house.run(lambda: guest.data_received((b"NOOP " + b"x" * 1000 + b"\r\n") * 100))
+            assert guest.transport.is_reading() is is_heard
+        house.door.waiting[0][1]()
+        for _ in range(201):
+            assert client.reply().startswith("250")
+        assert guest.transport.is_reading()
 
 
 def test_client_that_does_not_leave_after_goodbye_is_cut(house: House) -> None:

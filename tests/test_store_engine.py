@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from uuid_utils.compat import uuid7
 from gateway.mail.forum import Forum
 from gateway.store import roster
 from gateway.store.archive import POST
+from gateway.store.bulk import Bulk, _text_of
 from gateway.store.engine import Store, StoreTrouble
-from gateway.store.keep import MAIL, RAW, keep
+from gateway.store.keep import JOURNAL, MAIL, RAW, keep
 from gateway.store.tables import metadata
 from tests.test_store import NOON, incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
 
@@ -102,3 +104,36 @@ def test_a_reader_sees_one_state_throughout(store: Store, forum: Forum) -> None:
         before = db.execute(select(func.count()).select_from(MAIL)).scalar_one()
         put(store, incoming(forum, mail_bytes("2@x")))
         assert db.execute(select(func.count()).select_from(MAIL)).scalar_one() == before == 1
+
+
+@pytest.mark.parametrize("hours", [0, 2, -9])
+def test_instants_in_bulk_are_those_of_sqlalchemy(store: Store, forum: Forum, hours: int) -> None:
+    """Rows that are written past SQLAlchemy are found by what it writes."""
+    at = NOON.astimezone(timezone(timedelta(hours=hours)))
+    row = {"forum_id": forum.id, "id": uuid7(), "at": at, "verb": "placed", "subject_id": None, "detail": ""}
+    with store.write() as db:
+        Bulk(JOURNAL).insert(db, [row])
+        assert db.execute(select(JOURNAL.c.at).where(JOURNAL.c.at == NOON, JOURNAL.c.detail == "")).scalar_one() == NOON
+
+
+def test_an_instant_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        _text_of(NOON.replace(tzinfo=None))
+
+
+def test_what_is_deleted_is_not_in_the_files(tmp_path: Path) -> None:
+    """Neither in the database nor in its log, also when somebody was reading the first time."""
+    made = Store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    made.migrate()
+    with made.write() as connection:
+        assert connection.execute(text("PRAGMA secure_delete")).scalar_one() == 1
+        connection.execute(text("INSERT INTO halt VALUES ('x', '2026-01-02', 'kanari-in-a-row')"))
+    with made.read() as reading:
+        assert reading.execute(text("SELECT count(*) FROM halt")).scalar_one() == 1
+        with made.write() as connection:
+            connection.execute(text("DELETE FROM halt"))
+        made.forget_deleted(has_some=True)
+        assert b"kanari-in-a-row" in (tmp_path / "gateway.db-wal").read_bytes()
+    made.forget_deleted(has_some=False)
+    assert not any(b"kanari-in-a-row" in path.read_bytes() for path in tmp_path.iterdir())
+    made.close()

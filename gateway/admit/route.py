@@ -32,6 +32,7 @@ _TOKEN_WORDS = {
     "down": Purpose.DOWN,
     "report": Purpose.REPORT,
     "confirm": Purpose.CONFIRM,
+    "undo": Purpose.WITHDRAW,
     "case": Purpose.CASE,
     "bounces": Purpose.BOUNCES,
     "leave": Purpose.LEAVE,

@@ -8,7 +8,23 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import backup, digest, dkim, doctor, exchange, export, forum, held, icon, member, outbox, post, run, thread
+from gateway.cli import (
+    backup,
+    digest,
+    dkim,
+    doctor,
+    exchange,
+    export,
+    forum,
+    held,
+    icon,
+    member,
+    outbox,
+    post,
+    rules,
+    run,
+    thread,
+)
 from gateway.cli.common import DEFAULT_CONFIG, Context
 
 app = typer.Typer(
@@ -19,12 +35,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for part in (forum, member, digest, thread, post, held, outbox, exchange, export, dkim, icon):
+for part in (forum, member, digest, thread, post, held, outbox, exchange, export, dkim, icon, rules):
     app.add_typer(part.app, name=part.NAME)
 app.command()(thread.explain)
 run.add_to(app)
 backup.add_to(app)
 app.command()(doctor.doctor)
+app.command()(rules.audit)
 
 
 @app.callback()

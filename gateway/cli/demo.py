@@ -8,7 +8,7 @@ import smtplib
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from email.message import EmailMessage
 from email.policy import default
@@ -18,10 +18,10 @@ from random import Random
 import typer
 
 from gateway.cli.member import make_member
-from gateway.exchange.seed import Seed, read_seed, seed_mails, seed_members
+from gateway.exchange.seed import EDITOR, Seed, read_seed, seed_mails, seed_members
 from gateway.house import House, data_folder
-from gateway.mail.forum import Forum
-from gateway.settings import SendTable, Settings, SmtpTable, StoreTable
+from gateway.mail.forum import NEWCOMER_POSTS, Forum, Member, Policy, Posting, Role, Who
+from gateway.settings import AuthTable, SendTable, Settings, SmtpTable, StoreTable
 from gateway.store.roster import add_forum, add_members
 from gateway.store.shelf import list_threads
 
@@ -48,7 +48,13 @@ def run_demo(keep: Path | None, database: str, with_text: bool) -> None:
         raise typer.Exit(2)
     day = datetime.now(UTC).date() - timedelta(days=1)
     clock = Clock(datetime.combine(day, time(21), UTC))
-    settings = Settings(data=folder, smtp=SmtpTable(port=0), store=StoreTable(url=database or None), send=SendTable())
+    settings = Settings(
+        data=folder,
+        smtp=SmtpTable(port=0),
+        store=StoreTable(url=database or None),
+        send=SendTable(),
+        auth=AuthTable(trusted_networks=["127.0.0.0/8"]),
+    )
     page = next(iter(sorted(data_folder("seeds").glob("*.txt"))))
     seed = read_seed(page.read_text(encoding="utf-8"))
     house = House(settings, clock)
@@ -68,7 +74,8 @@ def run_demo(keep: Path | None, database: str, with_text: bool) -> None:
 
 
 def _forum(house: House, seed: Seed) -> Forum:
-    forum = Forum(id=house.new_id(), name="town", domain="example.org", title="Town Talk")
+    policy = Policy(posting=Posting.PROVED, start=Who.EDITORS, newcomer_posts=NEWCOMER_POSTS)
+    forum = Forum(id=house.new_id(), name="town", domain="example.org", title="Town Talk", policy=policy)
     add_forum(house.store, forum)
     readers = [
         make_member(
@@ -83,8 +90,18 @@ def _forum(house: House, seed: Seed) -> Forum:
         )
         for zone, form in READERS
     ]
-    add_members(house.store, [*seed_members(seed, forum, house.new_id), *readers])
+    add_members(house.store, [*seed_members(seed, forum, house.new_id), *_authors(house, forum, seed), *readers])
     return forum
+
+
+def _authors(house: House, forum: Forum, seed: Seed) -> list[Member]:
+    """All who write, as members in good standing; the demo's network is trusted, so that none of them needs another proof."""
+    authors = {mail["From"].addresses[0].addr_spec: mail["From"].addresses[0] for mail in seed_mails(seed, "", house.now())}
+    found = [
+        make_member(forum, address, handle=who.display_name, badge="", zone="UTC", hour=7, form="html", digest=False)
+        for address, who in authors.items()
+    ]
+    return [replace(one, role=Role.EDITOR) if one.address.local == EDITOR else one for one in found]
 
 
 async def _receive(house: House, mails: Sequence[EmailMessage]) -> None:

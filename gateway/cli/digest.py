@@ -27,7 +27,7 @@ def preview(
     """
     from gateway.flow.publish import preview as flow_preview
     from gateway.flow.publish import publish
-    from gateway.render.body import shown
+    from gateway.render.places import shown
     from gateway.store.roster import list_members
 
     obj: Context = ctx.obj

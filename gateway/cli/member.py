@@ -11,18 +11,33 @@ import typer
 from gateway.cli.common import AsJson, Context, ForumName, fail, show, the_forum
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.mail.forum import Forum, Member
 
 NAME = "member"
 app = typer.Typer(help="Add, list and import members.", no_args_is_help=True)
+IsNew = Annotated[bool, typer.Option("--new", help="As newcomers, whose first posts are held; else they are trusted.")]
 
 
-def make_member(forum: Forum, address: str, *, handle: str, badge: str, zone: str, hour: int, form: str, digest: bool) -> Member:
-    """A member from words that somebody typed; ValueError says which is wrong."""
+def make_member(
+    forum: Forum,
+    address: str,
+    *,
+    handle: str,
+    badge: str,
+    zone: str,
+    hour: int,
+    form: str,
+    digest: bool,
+    joined_at: datetime | None = None,
+    is_new: bool = False,
+) -> Member:
+    """A member from words that somebody typed; ValueError says which is wrong. Trusted, unless new."""
     from uuid_utils.compat import uuid7
 
     from gateway.mail.address import parse_address
-    from gateway.mail.forum import Member
+    from gateway.mail.forum import Member, Standing
     from gateway.people.preferences import read_form, read_handle, read_zone
 
     parsed = parse_address(address)
@@ -40,6 +55,8 @@ def make_member(forum: Forum, address: str, *, handle: str, badge: str, zone: st
         hour=hour,
         form=read_form(form),
         has_digest=digest,
+        standing=Standing.NEW if is_new else Standing.TRUSTED,
+        joined_at=joined_at,
     )
 
 
@@ -54,8 +71,9 @@ def add(
     form: Annotated[str, typer.Option(help="html (text and HTML) or plain.")] = "html",
     badge: Annotated[str, typer.Option(help="For example 'Silver badge'.")] = "",
     digest: Annotated[bool, typer.Option(help="Whether to mail the daily digest.")] = True,
+    is_new: IsNew = False,
 ) -> None:
-    """Adds a member, who is told of what is posted from now on.
+    """Adds a member, trusted, who is told of what is posted from now on.
 
     Example: gateway member add ann@example.org --handle Ann --zone Europe/Paris --hour 7
     """
@@ -66,7 +84,18 @@ def add(
         town = the_forum(house, forum)
         name = handle or address.partition("@")[0]
         try:
-            member = make_member(town, address, handle=name, badge=badge, zone=zone, hour=hour, form=form, digest=digest)
+            member = make_member(
+                town,
+                address,
+                handle=name,
+                badge=badge,
+                zone=zone,
+                hour=hour,
+                form=form,
+                digest=digest,
+                joined_at=house.now(),
+                is_new=is_new,
+            )
         except ValueError as error:
             raise fail(str(error), 2) from None
         added, _ = add_members(house.store, [member])
@@ -84,13 +113,13 @@ def set_(
         typer.Argument(
             help="KEY=VALUE: digest=off|immediate|hourly|daily|weekdays|weekly|monthly, hour=07:30, day=friday,"
             " zone=Europe/Paris, form=html|plain|mime|index, language=de, pause=2026-12-24|off, handle=NAME, bounces=0,"
-            " forum=NAME.",
+            " role=member|editor|moderator|owner, standing=new|trusted|probation|banned, forum=NAME.",
             metavar="KEY=VALUE...",
         ),
     ],
     forum: ForumName = "",
 ) -> None:
-    """Changes when and how a member gets digests. What came up to now stays told; nothing is skipped.
+    """Changes when and how a member gets digests, and what he is in the forum. Nothing is skipped or told twice.
 
     bounces=0 forgets the mail that came back, and digests go out again.
 
@@ -98,6 +127,7 @@ def set_(
     """
     from gateway.mail.address import parse_address
     from gateway.people.preferences import told, with_preferences
+    from gateway.people.rights import with_rank
     from gateway.store.roster import change_member, find_member
 
     obj: Context = ctx.obj
@@ -108,11 +138,40 @@ def set_(
         if member is None:
             raise fail(f"{address} is no member of {town.address}")
         try:
-            member = with_preferences(member, [word for word in words if not word.startswith("forum=")])
+            member, others = with_rank(member, [word for word in words if not word.startswith("forum=")])
+            member = with_preferences(member, others)
         except ValueError as error:
             raise fail(str(error), 2) from None
         change_member(house.store, member)
-    typer.echo(f"{address}: {told(member)}, {member.form}, {member.language}")
+    typer.echo(f"{address}: {told(member)}, {member.form}, {member.language}, {member.role}, {member.standing}")
+
+
+@app.command()
+def password(
+    ctx: typer.Context,
+    address: Annotated[str, typer.Argument(help="One of the member's addresses.")],
+) -> None:
+    """Makes a password with which a member's mail program logs in here (SMTP with AUTH, inside TLS), and shows it once.
+
+    It is good for all addresses of that member, in all forums; the one before is void.
+
+    Example: gateway member password ann@example.org
+    """
+    from secrets import token_bytes
+
+    from gateway.flow.accounts import give_password
+    from gateway.mail.address import parse_address
+    from gateway.people.password import CHANCE_BYTES, SALT_BYTES, is_available
+
+    if not is_available():
+        raise fail("passwords need more packages: pip install 'thread-gateway[auth]'")
+    parsed = parse_address(address)
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        made = give_password(house.store, parsed, token_bytes(CHANCE_BYTES), token_bytes(SALT_BYTES)) if parsed else None
+    if made is None:
+        raise fail(f"{address} is no member of any forum")
+    typer.echo(made)
 
 
 @app.command("list")
@@ -132,6 +191,8 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
                 "address": str(member.address),
                 "handle": member.handle,
                 "badge": member.badge,
+                "role": str(member.role),
+                "standing": str(member.standing),
                 "zone": member.zone.key,
                 "hour": f"{member.hour:02d}:{member.minute:02d}",
                 "form": member.form,
@@ -143,7 +204,7 @@ def list_(ctx: typer.Context, forum: ForumName = "", as_json: AsJson = False) ->
             }
             for member in list_members(house.store, the_forum(house, forum).id)
         ]
-    columns = ("address", "handle", "badge", "zone", "hour", "form", "digest", "bounces")
+    columns = ("address", "handle", "badge", "role", "standing", "zone", "hour", "form", "digest", "bounces")
     show(rows, columns, as_json, "no member yet: gateway member add")
 
 
@@ -154,30 +215,33 @@ def import_(
         Path, typer.Argument(help="CSV with a first line of names: address, handle, badge, zone, hour, form, digest.")
     ],
     forum: ForumName = "",
+    is_new: IsNew = False,
 ) -> None:
-    """Adds the members of a CSV file: all of them, or none when a line is wrong.
+    """Adds the members of a CSV file, trusted: all of them, or none when a line is wrong.
 
     Example: gateway member import members.csv --forum town
     """
+    from dataclasses import replace
+
     from gateway.store.roster import add_members
 
     obj: Context = ctx.obj
     with obj.house() as house:
         town = the_forum(house, forum)
-        members = _read(file, town)
+        members = [replace(member, joined_at=house.now()) for member in _read(file, town, is_new)]
         added, known = add_members(house.store, members)
     typer.echo(f"{added} added to {town.address}" + (f", {len(known)} there already: {', '.join(known)}" if known else ""))
 
 
-def _read(file: Path, forum: Forum) -> list[Member]:
+def _read(file: Path, forum: Forum, is_new: bool) -> list[Member]:
     columns = {"address", "handle", "badge", "zone", "hour", "form", "digest"}
     try:
-        return _members(file, forum, columns)
+        return _members(file, forum, columns, is_new)
     except (UnicodeDecodeError, csv.Error) as error:
         raise fail(f"{file}: not a CSV file in UTF-8: {error}", 2) from None
 
 
-def _members(file: Path, forum: Forum, columns: set[str]) -> list[Member]:
+def _members(file: Path, forum: Forum, columns: set[str], is_new: bool) -> list[Member]:
     members = []
     # A spreadsheet program may begin the file with a byte order mark.
     with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -198,6 +262,7 @@ def _members(file: Path, forum: Forum, columns: set[str]) -> list[Member]:
                         hour=_hour(given.get("hour") or "7"),
                         form=given.get("form") or "html",
                         digest=given.get("digest", "").lower() not in ("no", "false", "0", "off"),
+                        is_new=is_new,
                     )
                 )
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""gateway post: remove a post, put it back, give it another text."""
+"""gateway post: remove a post, put it back, give it another text; ban who wrote an anonymous one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.mail.piece import Alteration
 
 NAME = "post"
-app = typer.Typer(help="Remove a post, put it back, give it another text.", no_args_is_help=True)
+app = typer.Typer(help="Remove a post, put it back, give it another text; ban who wrote an anonymous one.", no_args_is_help=True)
 Marker = Annotated[str, typer.Argument(help="Marker or msgid of a post.")]
 
 
@@ -58,6 +58,28 @@ def edit(
     except UnicodeDecodeError:
         raise fail(f"{file}: is not UTF-8") from None
     _alter(ctx, forum, marker, Alteration.EDITED, text)
+
+
+@app.command()
+def ban(ctx: typer.Context, marker: Marker, forum: ForumName = "") -> None:
+    """Takes no more anonymous posts of who wrote this one, until the month ends. Nobody learns who it is.
+
+    Example: gateway post ban k3f9x2ma
+    """
+    from gateway.people.anonymity import end_of_month
+    from gateway.store.anonymous import ban as ban_tag
+    from gateway.store.shelf import find_post
+
+    obj: Context = ctx.obj
+    with obj.house() as house:
+        town = the_forum(house, forum)
+        now = house.now()
+        with house.store.write() as db:
+            post = find_post(db, town.id, marker)
+            if post is None or not post.tag:
+                raise fail(f"no anonymous post {marker!r} in {town.address}")
+            ban_tag(db, town.id, post.tag, now, end_of_month(now))
+    typer.echo(f"[#{post.marker}] banned until {end_of_month(now):%Y-%m-%d}")
 
 
 def _alter(ctx: typer.Context, name: str, marker: str, alteration: Alteration, text: str = "") -> None:

@@ -142,6 +142,32 @@ def undo(ctx: typer.Context, post: Marker, forum: ForumName = "") -> None:
     typer.echo(f"{child.marker} stands where its own header says")
 
 
+@app.command()
+def lock(ctx: typer.Context, post: Marker, forum: ForumName = "") -> None:
+    """Locks the thread in which a post stands: what answers it is held for a moderator.
+
+    Example: gateway thread lock k3f9x2ma
+    """
+    from gateway.flow.locking import lock_thread
+
+    with _repairing(ctx, forum, post, post) as (house, town, one, _):
+        lock_thread(house.store, town, one, house.now(), house.new_id, is_undone=False)
+    typer.echo(f"the thread of {one.marker} takes no more comments; gateway thread unlock {one.marker} opens it")
+
+
+@app.command()
+def unlock(ctx: typer.Context, post: Marker, forum: ForumName = "") -> None:
+    """Opens a locked thread again.
+
+    Example: gateway thread unlock k3f9x2ma
+    """
+    from gateway.flow.locking import lock_thread
+
+    with _repairing(ctx, forum, post, post) as (house, town, one, _):
+        lock_thread(house.store, town, one, house.now(), house.new_id, is_undone=True)
+    typer.echo(f"the thread of {one.marker} takes comments")
+
+
 @contextmanager
 def _repairing(ctx: typer.Context, forum: str, *names: str) -> Iterator[tuple[House, Forum, Post, Post]]:
     """The house and the two posts that were named; a move that cannot be done is one clear line."""

@@ -44,6 +44,17 @@ def last_period(now: datetime, member: Member) -> Period | None:
     return Period(day.isoformat(), since, until)
 
 
+def last_hour(now: datetime, member: Member) -> datetime:
+    """The last time that it was the member's hour, where he is: what comes once a day comes then."""
+    at = time(member.hour, member.minute)
+    day = now.astimezone(member.zone).date()
+    until = _at(day, member.zone, at)
+    while until > now:
+        day -= _DAY
+        until = _at(day, member.zone, at)
+    return until
+
+
 def is_reading(now: datetime, member: Member) -> bool:
     """Whether digests go to a member at all, now."""
     pause = member.paused_until

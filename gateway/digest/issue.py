@@ -18,9 +18,9 @@ class Entry:
     comment. `title` is as displayed and may be empty, so may `author` and the text. `at` is UTC. An entry that is not
     `is_new` was in an earlier issue and is one line of context; `is_ghost` is a comment that has not arrived: it has
     a number and children and nothing else. `has_siblings`: the thread branches here. `parent_author` is what "re NAME" says.
-    Of a post that `is_removed` only its place is left; one that `is_edited` has another text than it was posted with; either
-    `has_changed` when that happened since an earlier issue told of it. `icon` is the text form of an icon; `up` and `down` count
-    votes.
+    Of a post that `is_removed` (`is_withdrawn`: by its author) only its place is left; one that `is_edited` has another text than
+    it was posted with; either `has_changed` when that happened since an earlier issue told of it. `icon` is the text form of an
+    icon; `up` and `down` count votes.
     """
 
     number: str
@@ -37,6 +37,7 @@ class Entry:
     is_ghost: bool = False
     is_imposter: bool = False
     is_removed: bool = False
+    is_withdrawn: bool = False
     is_edited: bool = False
     has_changed: bool = False
     has_siblings: bool = True

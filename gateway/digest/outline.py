@@ -12,6 +12,7 @@ from datetime import datetime
 from gateway.digest.issue import Entry, ThreadPart
 from gateway.digest.quotes import Quotable, shown_spans
 from gateway.mail.message import Attachment, Span
+from gateway.people.discretion import without_addresses
 from gateway.people.handles import Byline
 from gateway.thread.titles import display_title, without_tag
 from gateway.thread.weave import Place
@@ -33,6 +34,7 @@ class Telling:
     spans: tuple[Span, ...]
     attachments: tuple[Attachment, ...]
     is_removed: bool = False
+    is_withdrawn: bool = False
     is_edited: bool = False
     icon: str = ""
     up: int = 0
@@ -130,7 +132,8 @@ def _entry(
         return Entry(**common, is_ghost=True)  # type: ignore[arg-type]
     is_new = new is None or place.row.id in new
     if telling.is_removed:
-        return Entry(**common, marker=telling.marker, is_new=is_new, is_removed=True)  # type: ignore[arg-type]
+        fate = {"is_removed": True, "is_withdrawn": telling.is_withdrawn}
+        return Entry(**common, **fate, marker=telling.marker, is_new=is_new)  # type: ignore[arg-type]
     is_shown = is_new or telling.is_edited
     subject = subjects[index] or ""
     title = subject
@@ -144,7 +147,9 @@ def _entry(
         author=telling.byline.name,
         badge=telling.byline.badge,
         at=telling.date,
-        spans=shown_spans(telling.spans, posts.above(index), is_parent_missing=above is not None and parent is None)
+        spans=without_addresses(
+            shown_spans(telling.spans, posts.above(index), is_parent_missing=above is not None and parent is None)
+        )
         if is_shown
         else (),
         attachments=telling.attachments if is_shown else (),

@@ -1,7 +1,8 @@
 """A post that was posted is removed, put back, or given another text (design 10).
 
 In: a post that somebody named. Out: a fact, from which all that is shown follows; what a digest has told is not taken back, the
-next one says what changed. The mail stays as it came.
+next one says what changed. The mail stays as it came,
+unless the forum's policy is to keep nothing that was removed.
 """
 
 from __future__ import annotations
@@ -13,11 +14,19 @@ from uuid import UUID
 from gateway.journal import Verb, log
 from gateway.mail.forum import Forum
 from gateway.mail.piece import Alteration, Change
+from gateway.parse.header import split_header
+from gateway.render.blocks import one_line
+from gateway.render.fields import text_field
 from gateway.store import changes, ledger, outbox
-from gateway.store.engine import Store
-from gateway.store.shelf import Post
+from gateway.store.engine import Store, Transaction
+from gateway.store.shelf import Post, raw_of
 
-_VERB = {Alteration.REMOVED: Verb.REMOVED, Alteration.RESTORED: Verb.RESTORED, Alteration.EDITED: Verb.EDITED}
+_VERB = {
+    Alteration.REMOVED: Verb.REMOVED,
+    Alteration.WITHDRAWN: Verb.WITHDRAWN,
+    Alteration.RESTORED: Verb.RESTORED,
+    Alteration.EDITED: Verb.EDITED,
+}
 
 
 class NotChanged(Exception):
@@ -29,17 +38,42 @@ class NotChanged(Exception):
 def alter(
     store: Store, forum: Forum, post: Post, alteration: Alteration, now: datetime, new_id: Callable[[], UUID], text: str = ""
 ) -> None:
-    """Records the change, and drops copies of a removed post that wait. Raises NotChanged."""
+    """Does it in a transaction of its own. Raises NotChanged."""
     with store.write() as db:
         ledger.lock_forum(db, forum.id)
-        condition = changes.conditions(db, forum.id, [post.marker]).get(post.marker, changes.UNCHANGED)
-        if alteration is not Alteration.EDITED and condition.is_removed == (alteration is Alteration.REMOVED):
-            raise NotChanged(f"that post is {'removed already' if condition.is_removed else 'not removed'}")
-        if alteration is Alteration.EDITED and (condition.text == text or not text.strip()):
-            why = "that is what the post says already" if text.strip() else "a text is wanted; remove takes a post away"
-            raise NotChanged(why)
-        changes.record(db, forum.id, new_id(), Change(marker=post.marker, alteration=alteration, text=text, at=now))
-        if alteration is Alteration.REMOVED:
-            outbox.drop_copies(db, forum.id, post.id, "the post was removed")
-        ledger.note(db, forum.id, id=new_id(), at=now, verb=_VERB[alteration], subject=post.id, detail=post.marker)
+        make(db, forum, post, alteration, now, new_id, text)
     log.info(_VERB[alteration], forum=forum.name, marker=post.marker)
+
+
+def make(
+    db: Transaction, forum: Forum, post: Post, alteration: Alteration, now: datetime, new_id: Callable[[], UUID], text: str = ""
+) -> None:
+    """Records the change, and drops copies of a removed post that wait. Raises NotChanged.
+
+    Where the forum keeps nothing that was removed, the mail shrinks to what holds its place.
+    """
+    condition = changes.conditions(db, forum.id, [post.marker]).get(post.marker, changes.UNCHANGED)
+    takes_away = alteration in (Alteration.REMOVED, Alteration.WITHDRAWN)
+    if alteration is not Alteration.EDITED and condition.is_removed == takes_away:
+        raise NotChanged(f"that post is {'removed already' if condition.is_removed else 'not removed'}")
+    if alteration is Alteration.EDITED and (condition.text == text or not text.strip()):
+        why = "that is what the post says already" if text.strip() else "a text is wanted; remove takes a post away"
+        raise NotChanged(why)
+    changes.record(db, forum.id, new_id(), Change(marker=post.marker, alteration=alteration, text=text, at=now))
+    if takes_away:
+        outbox.drop_copies(db, forum.id, post.id, "the post was removed")
+        if not forum.policy.keeps_removed:
+            changes.purge(db, forum.id, post.id, post.mail_id, _skeleton(raw_of(db, forum.id, post.mail_id), post))
+    ledger.note(db, forum.id, id=new_id(), at=now, verb=_VERB[alteration], subject=post.id, detail=post.marker)
+
+
+def _skeleton(raw: bytes, post: Post) -> bytes:
+    """Of a mail only the fields that say where it stands, when it came and who wrote it: no text, no file, no trace."""
+    header = split_header(raw.replace(b"\r\n", b"\n"))
+    fields = [
+        name + b":" + value.replace(b"\n", b"\r\n") + b"\r\n"
+        for name in (b"From", b"Date", b"In-Reply-To", b"References")
+        if (value := header.first(name.lower()))
+    ]
+    subject = text_field("Subject", one_line(post.subject)).serialise() if one_line(post.subject) else b""
+    return b"".join([*fields, subject, b"Message-ID: <", post.msgid.encode(), b">\r\n\r\n"])

@@ -1,7 +1,7 @@
 """Which issues a mail may answer, and what these showed (design 8.4): the material for `digest.answers`.
 
-In: a mail to a digest's address, or one that names an issue. Out: the entries of all issues that it may answer, and their texts as
-they were sent.
+In: a mail to a digest's address, or one that names an issue. Out: the entries of all issues that it may answer, and their texts
+as they were sent.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from uuid import UUID
 
 from gateway.digest.answers import Asked
 from gateway.flow.browse import by_key, tell_new
+from gateway.flow.desk import Desk
 from gateway.mail.forum import Destination, Forum
 from gateway.mail.message import Message
 from gateway.mail.token import read_token
 from gateway.parse.html import html_to_text
-from gateway.render.body import shown as without_places
+from gateway.render.places import shown as without_places
 from gateway.store import issues, roster, shelf
 from gateway.store.engine import Transaction
 from gateway.thread.titles import subject_key
@@ -36,21 +37,23 @@ class Material(NamedTuple):
 
 
 def material_of(
-    db: Transaction, key: bytes, forum: Forum, destination: Destination, mail: shelf.Mail, message: Message
+    db: Transaction, desk: Desk, forum: Forum, destination: Destination, mail: shelf.Mail, message: Message
 ) -> Material:
     """What the issues show that the mail may answer; of a mail that names none, nothing."""
-    found = [issues.shown(db, forum.id, id) for id in _renderings(db, key, forum, destination, mail, message)]
+    found = [issues.shown(db, forum.id, id) for id in _renderings(db, desk.key, forum, destination, mail, message)]
     return Material(
-        entries=_asked(db, forum, [thread for one in found for thread in one.outline], {m for one in found for m in one.new}),
+        entries=_asked(
+            db, desk, forum, [thread for one in found for thread in one.outline], {m for one in found for m in one.new}
+        ),
         frame=tuple(_frame(found)),
         subjects=tuple(subject for one in found for subject in one.subjects),
     )
 
 
-def entries_of(db: Transaction, forum: Forum, markers: Iterable[str]) -> tuple[Asked, ...]:
+def entries_of(db: Transaction, desk: Desk, forum: Forum, markers: Iterable[str]) -> tuple[Asked, ...]:
     """Posts of the forum that a mail names by marker, and no issue that it answers shows."""
     found = tuple((("", marker),) for marker in dict.fromkeys(markers))
-    return _asked(db, forum, found, {marker for ((_, marker),) in found})
+    return _asked(db, desk, forum, found, {marker for ((_, marker),) in found})
 
 
 def _renderings(
@@ -81,14 +84,14 @@ def _without_prefix(subject: str) -> str:
 
 
 def _asked(
-    db: Transaction, forum: Forum, outline: Sequence[Sequence[tuple[str, str]]], new: set[str]
+    db: Transaction, desk: Desk, forum: Forum, outline: Sequence[Sequence[tuple[str, str]]], new: set[str]
 ) -> tuple[Asked, ...]:
     places = {marker: (number, at) for at, thread in enumerate(outline) for number, marker in thread}
     posts = shelf.posts_with_markers(db, forum.id, places)
     threads: dict[UUID, set[UUID]] = {}
     for post in posts:
         threads.setdefault(post.thread_id, set()).add(post.id)
-    told = tell_new(db, forum, by_key(roster.list_members(db, forum.id)), threads)
+    told = tell_new(db, forum, by_key(roster.list_members(desk.store, forum.id)), threads)
     entries = {entry.marker: entry for part in told for entry in part.entries}
     return tuple(
         Asked(

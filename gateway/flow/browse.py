@@ -20,9 +20,12 @@ from gateway.thread.weave import Row, weave
 Text = tuple[tuple[Span, ...], tuple[Attachment, ...]]
 
 
-def tell_thread(db: Transaction, forum: Forum, members: Mapping[str, Member], thread_id: UUID) -> ThreadPart:
-    """One thread, woven, all of it. `members` by address key."""
+def tell_thread(
+    db: Transaction, forum: Forum, members: Mapping[str, Member], thread_id: UUID, *, is_public: bool = False
+) -> ThreadPart:
+    """One thread, woven, all of it; `is_public`: what is published of it. `members` by address key."""
     posts = shelf.posts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
+    posts = [post for post in posts if post.number is not None] if is_public else posts
     ghosts = shelf.ghosts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
     return _part(forum, members, posts, ghosts, None, {}, _extras(db, forum, {thread_id: posts}))
 
@@ -101,6 +104,7 @@ def _telling(post: shelf.Post, text: Text | None, members: Mapping[str, Member],
         spans=spans,
         attachments=attachments,
         is_removed=condition.is_removed,
+        is_withdrawn=condition.is_withdrawn,
         is_edited=condition.text is not None,
         icon=icon.text if icon is not None else "",
         up=score.up,

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from gateway.flow.belongings import pack_belongings
 from gateway.flow.browse import by_key, tell_thread
+from gateway.flow.docket import compose_docket
 from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
-from gateway.mail.address import Address
+from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum
 from gateway.mail.loop import make_mark
+from gateway.mail.message import Attachment, SpanKind
 from gateway.mail.token import make_token, marker_bytes
+from gateway.parse.attachments import attachment_bytes
+from gateway.parse.webpage import has_address_in_html
+from gateway.people.discretion import without_addresses
 from gateway.people.handles import byline
-from gateway.render.body import BadBody, Body, alternative_body, mime_digest_body, text_body
+from gateway.render.body import BadBody, Body, File, alternative_body, files_body, mime_digest_body, text_body
 from gateway.render.digest import render_thread_text
 from gateway.render.fields import BadField
 from gateway.render.letter import BadLetter, Personal, compose
 from gateway.render.single import single
 from gateway.send.signing import Signer
 from gateway.store import ledger, roster, shelf
-from gateway.store.changes import UNCHANGED, conditions
+from gateway.store.changes import UNCHANGED, Condition, conditions
 from gateway.store.engine import Store, Transaction
 from gateway.store.outbox import Kind, Letter
 
@@ -66,8 +72,11 @@ class Composer:
         personal = self._personal(forum, letter, recipient)
         if letter.kind is Kind.DIGEST:
             raw = self._digest(forum, letter, personal, issue)
+        elif letter.kind is Kind.DOCKET:
+            raw = compose_docket(self._store, self._key, forum, letter, personal)
         else:
-            raw = (self._copy if letter.kind is Kind.COPY else self._notice)(forum, letter, personal)
+            made = {Kind.COPY: self._copy, Kind.POST: self._copy, Kind.RECEIPT: self._receipt}
+            raw = made.get(letter.kind, self._notice)(forum, letter, personal)
         if self._signer is not None:
             raw = self._signer.sign(raw, forum.domain)
         return Envelope(reverse_path=self._address(forum, letter, "-bounces+", "bounces"), raw=raw)
@@ -97,15 +106,15 @@ class Composer:
             raw = shelf.raw_of(db, forum.id, post.mail_id)
             condition = conditions(db, forum.id, [post.marker]).get(post.marker, UNCHANGED)
         try:
-            if condition != UNCHANGED:
-                raise BadBody("it is not what it was")
+            _check_shown_whole(post, condition, raw)
             return single(raw, forum, handle=handle, msgid=post.msgid, personal=personal)
         except _NOT_FIT as error:
             log.warning("copy set anew", marker=post.marker, why=str(error))
         with self._store.read() as db:
             text = _post_as_text(db, forum, post)
+        files = [] if condition.is_removed else [_file(raw, one) for one in post.attachments]
         return compose(
-            text_body(text),
+            files_body(text, files, f"=_{letter.id.hex}") if files else text_body(text),
             forum=forum,
             personal=personal,
             subject=post.subject,
@@ -116,30 +125,45 @@ class Composer:
             kind="copy",
         )
 
-    def _notice(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+    def _receipt(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
+        """Answers take the post back."""
+        subject, reply_to, text = letter.text.split("\n", 2)
+        return self._notice(forum, replace(letter, text=f"{subject}\n{text}"), personal, parse_address(reply_to))
+
+    def _notice(self, forum: Forum, letter: Letter, personal: Personal, reply_to: Address | None = None) -> bytes:
         subject, _, text = letter.text.partition("\n")
+        text = text.lstrip("\n")
         reply_to = Address(f"{forum.name}-owner", forum.domain)
         if letter.kind is Kind.QUESTION:
             reply_to = confirm_address(self._key, forum, _subject_of(letter), letter.at)
         return compose(
-            text_body(text.lstrip("\n")),
+            files_body(text, [self._belongings(forum, letter)], f"=_{letter.id.hex}")
+            if letter.kind is Kind.EXPORT
+            else text_body(text),
             forum=forum,
             personal=personal,
             subject=subject,
             msgid=f"notice.{letter.id.hex}@{forum.domain}",
-            reply_to=reply_to,
+            reply_to=reply_to or Address(f"{forum.name}-owner", forum.domain),
             date=letter.at,
             kind=letter.kind,
         )
+
+    def _belongings(self, forum: Forum, letter: Letter) -> File:
+        with self._store.read() as db:
+            member = roster.member_of(db, forum.id, letter.member_id) if letter.member_id else None
+            if member is None:
+                raise ValueError("an export of nobody")
+            return File(f"{forum.name}.zip", "application/zip", pack_belongings(db, forum, member))
 
     def _make_body(self, forum_id: UUID, rendering_id: UUID, part: int) -> tuple[str, Body]:
         """Subject and body that all share who get this part of a rendering."""
         with self._store.read() as db:
             found = ledger.rendering(db, forum_id, rendering_id, part)
             forum = roster.forum_of(db, forum_id)
-            mails = _mails(db, forum, json.loads(found.posts)) if found.form == "mime" else []
+            mails = _mails(db, forum, json.loads(found.posts)) if found.base_form == "mime" else []
         boundary = f"=_{rendering_id.hex}.{part}"
-        if found.form == "mime":
+        if found.base_form == "mime":
             return found.subject, mime_digest_body(found.text, mails, boundary)
         if found.html:
             return found.subject, alternative_body(found.text, found.html, boundary)
@@ -168,11 +192,15 @@ class Composer:
         return token
 
     def _address(self, forum: Forum, letter: Letter, word: str, purpose: str) -> Address:
-        """An address of the forum with a token that says which member and which letter (or issue) it is about."""
-        of = letter.subject_id if letter.kind is Kind.DIGEST and letter.subject_id else letter.id
+        """An address of the forum with a token that says which member and which letter (or issue) it is about.
+
+        Nothing leads back to the row of a receipt, not even its bounce.
+        """
+        of = letter.subject_id if letter.kind in (Kind.DIGEST, Kind.QUESTION) and letter.subject_id else letter.id
         member = letter.member_id.bytes[-4:] if letter.member_id else bytes(4)
+        marker = bytes(6) if letter.kind is Kind.RECEIPT else of.bytes[-6:]
         expires = (letter.at + TOKEN_LIFE).date()
-        token = make_token(self._key, purpose, forum.list_id, marker=of.bytes[-6:], member=member, expires=expires)
+        token = make_token(self._key, purpose, forum.list_id, marker=marker, member=member, expires=expires)
         return Address(f"{forum.name}{word}{token}", forum.domain)
 
 
@@ -200,14 +228,28 @@ def _mails(db: Transaction, forum: Forum, markers: list[str]) -> list[bytes]:
             continue
         handle = _handle(db, forum, post)
         try:
-            if condition.text is not None:
-                raise BadBody("it has another text")
-            found.append(single(shelf.raw_of(db, forum.id, post.mail_id), forum, handle=handle, msgid=post.msgid))
+            raw = shelf.raw_of(db, forum.id, post.mail_id)
+            _check_shown_whole(post, condition, raw)
+            found.append(single(raw, forum, handle=handle, msgid=post.msgid))
         except _NOT_FIT as error:
             log.warning("part set anew", marker=post.marker, why=str(error))
             plain = f"Subject: {post.marker}\nContent-Type: text/plain; charset=utf-8\n\n{_post_as_text(db, forum, post)}"
             found.append(single(plain.encode("utf-8", "replace"), forum, handle=handle, msgid=post.msgid))
     return found
+
+
+def _check_shown_whole(post: shelf.Post, condition: Condition, raw: bytes) -> None:
+    """BadBody unless readers may see the mail as it came: nothing was changed since, and what it quotes names no address."""
+    if condition != UNCHANGED:
+        raise BadBody("it is not what it was")
+    if without_addresses(post.spans) != post.spans:
+        raise BadBody("what it quotes names addresses")
+    if any(span.kind not in (SpanKind.TEXT, SpanKind.SIGNATURE) for span in post.spans) and has_address_in_html(raw):
+        raise BadBody("its HTML may name addresses")
+
+
+def _file(raw: bytes, attachment: Attachment) -> File:
+    return File(attachment.name, attachment.type, attachment_bytes(raw, attachment))
 
 
 def _handle(db: Transaction, forum: Forum, post: shelf.Post) -> str:
@@ -216,6 +258,7 @@ def _handle(db: Transaction, forum: Forum, post: shelf.Post) -> str:
 
 
 def _post_as_text(db: Transaction, forum: Forum, post: shelf.Post) -> str:
-    thread = tell_thread(db, forum, {}, post.thread_id)
+    author = roster.member_with_key(db, forum.id, post.author_key)
+    thread = tell_thread(db, forum, by_key([author] if author else []), post.thread_id)
     entries = tuple(entry for entry in thread.entries if entry.marker == post.marker)
     return render_thread_text(type(thread)(title=thread.title, entries=entries, new=1, total=1), ZoneInfo("UTC"))

@@ -45,13 +45,13 @@ class Answer:
     mails: Sequence[HeldMail]
 
 
-def take_answer(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
-    """Does what the answered question was about."""
+def take_answer(desk: Desk, forum: Forum, mail: shelf.Mail, answers: Mapping[str, Act]) -> None:
+    """Does what the answered question was about; `answers` has a function for each kind of question."""
     claims = _claims(desk.key, forum, mail, mail.received_at)
     with desk.store.read() as db:
         waiting = pending.ending(db, forum.id, claims.marker) if claims is not None else None
     address = parse_address(waiting.address) if waiting is not None else None
-    is_good = waiting is not None and address is not None and waiting.kind in ANSWERS and waiting.expires_at > mail.received_at
+    is_good = waiting is not None and address is not None and waiting.kind in answers and waiting.expires_at > mail.received_at
     mails = waiting_mails(desk, forum, waiting) if waiting is not None and is_good else []
     _, message = desk.read(mail)
     with desk.store.write() as db:
@@ -63,7 +63,7 @@ def take_answer(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
             return
         if pending.use(db, waiting, desk.now):
             ledger.note(db, forum.id, id=desk.new_id(), at=desk.now, verb=Verb.CONFIRMED, subject=waiting.id, detail=waiting.kind)
-            ANSWERS[waiting.kind](desk, db, forum, Answer(waiting=waiting, address=address, mail=mail, mails=mails))
+            answers[waiting.kind](desk, db, forum, Answer(waiting=waiting, address=address, mail=mail, mails=mails))
             log.info(Verb.CONFIRMED, forum=forum.name, kind=waiting.kind)
         close(desk, db, forum, mail)
 

@@ -71,25 +71,28 @@ def next_attempt(attempts: int, now: datetime, jitter: float) -> datetime:
 
 def why_dropped(letter: outbox.Letter, wants_digest: bool | None) -> str:
     """Why a letter is not wanted any more, "" when it is: who has left (None) gets nothing; a notice may be just about that."""
-    if letter.member_id is None or letter.kind is outbox.Kind.NOTICE:
+    if letter.member_id is None or letter.kind in outbox.DUTIES:
         return ""
     if wants_digest is None:
         return "no member any more"
-    return "" if wants_digest else "wants no digest any more"
+    return "" if wants_digest or letter.kind not in outbox.TELLING else "wants no digest any more"
 
 
 def deliver(store: Store, office: Office, now: datetime) -> int:
     """One attempt for each letter that is due; returns how many were sent. Who carries nothing closes its connection."""
     run = _Run(store, office, now)
     couriers = (office.courier, *office.others)
+    sent = 0
     if len(couriers) == 1:
-        return run.work(office.courier)
-    if not run.has_work():
+        sent = run.work(office.courier)
+    elif run.has_work():
+        with ThreadPoolExecutor(len(couriers), "courier") as pool:
+            sent = sum(pool.map(run.work, couriers))
+    else:
         for courier in couriers:
             courier.close()
-        return 0
-    with ThreadPoolExecutor(len(couriers), "courier") as pool:
-        return sum(pool.map(run.work, couriers))
+    store.forget_deleted(has_some=run.has_forgotten)
+    return sent
 
 
 class _Run:
@@ -100,6 +103,7 @@ class _Run:
         self._office = office
         self._way = office.way or Way()
         self._now = now
+        self.has_forgotten = False
         self._begun = office.clock()
         self._settler = Settler(store)
         self._composer = Composer(store, office.key, office.web, office.signer)
@@ -194,6 +198,8 @@ class _Run:
         def write(db: Transaction) -> bool:
             if may_be_noted:
                 outbox.end_trouble(db)
+            if letter.kind is outbox.Kind.RECEIPT:
+                return self._settle_receipt(db, letter, state, due_at)
             if not outbox.settle(db, letter, state=state, reply=outcome.reply, due_at=due_at):
                 return False
             self._note(db, letter, verb, now, outcome.reply)
@@ -204,9 +210,18 @@ class _Run:
         is_ours = self._settler.settle(write)
         if had_failed:
             log.info("the way out works again")
+        if letter.kind is outbox.Kind.RECEIPT:
+            return
         if not is_ours:
             log.error("sent after the lease was lost: may go twice", letter=letter.id.hex)
         log.info(verb, letter=letter.id.hex, attempts=letter.attempts, reply=_without_address(outcome.reply, letter))
+
+    def _settle_receipt(self, db: Transaction, letter: outbox.Letter, state: outbox.State, due_at: datetime) -> bool:
+        """Without a word in journal or log: its row names the author of an anonymous post, and is gone with it."""
+        if state is outbox.State.READY:
+            return outbox.settle(db, letter, state=state, reply="", due_at=due_at)
+        self.has_forgotten = True
+        return outbox.forget(db, letter)
 
     def _note(self, db: Transaction, letter: outbox.Letter, verb: Verb, now: datetime, detail: str) -> None:
         ledger.note(db, letter.forum_id, id=self._office.new_id(), at=now, verb=verb, subject=letter.id, detail=detail)

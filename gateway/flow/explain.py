@@ -52,7 +52,7 @@ def explain(store: Store, forum: Forum, name: str) -> list[Explanation]:
 def _explain(store: Store, forum: Forum, mail: shelf.Mail) -> Explanation:
     _, message = read_mail(store, mail)
     facts = {"msgid": mail.msgid, "received_at": mail.received_at, "verdict": mail.verdict, "reason": mail.reason}
-    node = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
+    node = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects, domain=forum.domain)
     with store.read() as db:
         archive = TableArchive(db, forum.id)
         archive.fetch(message.ancestors)

@@ -1,7 +1,7 @@
 """Answers to digests become posts (design 8.4): cut into pieces, each under the comment that it answers; or the member is asked.
 
-In: a mail to a digest's address, or one that answers an issue in another way. Out: its pieces as posts, votes, or one letter with a
-numbered list; the mail is kept meanwhile. What it answers is noted with it as soon as it is known, so that a mail that a
+In: a mail to a digest's address, or one that answers an issue in another way. Out: its pieces as posts, votes, or one letter
+with a numbered list; the mail is kept meanwhile. What it answers is noted with it as soon as it is known, so that a mail that a
 moderator has to see falls into the same pieces when it is let in.
 """
 
@@ -20,6 +20,7 @@ from gateway.flow.asking import close, is_ours, send
 from gateway.flow.compose import CONFIRM_LIFE, confirm_address
 from gateway.flow.courtesy import may_answer
 from gateway.flow.desk import Desk
+from gateway.flow.first_mail import WHICH
 from gateway.flow.held import envelope_of, incoming_of
 from gateway.flow.votes import vote
 from gateway.mail.address import parse_address
@@ -38,7 +39,6 @@ from gateway.store.keep import decide_anew, set_verdict
 from gateway.store.pieces import keep_answers
 from gateway.thread.titles import split_prefixes, title_of, without_tag
 
-WHICH = "which"
 TOLD = "told"
 # So many comments the letter offers for a piece.
 _CANDIDATES = 9
@@ -116,9 +116,7 @@ def _part(piece: Piece) -> Part:
     return Part(piece.marker, piece.evidence, piece.spans, piece.candidates[:_CANDIDATES])
 
 
-def post_parts(
-    desk: Desk, db: Transaction, forum: Forum, coming: Coming, parts: Sequence[Part], subjects: Sequence[str]
-) -> None:
+def post_parts(desk: Desk, db: Transaction, forum: Forum, coming: Coming, parts: Sequence[Part], subjects: Sequence[str]) -> None:
     """Posts the pieces of a mail, each of which has its marker; those that are votes are counted."""
     member = coming.sender.member
     posts = {post.marker: post for post in shelf.posts_with_markers(db, forum.id, [part.marker or "" for part in parts])}
@@ -141,7 +139,10 @@ def post_parts(
         incoming_of(forum, coming.mail, coming.raw, coming.message), proof=coming.sender.proof, answers=tuple(answers)
     )
     case = Case(
-        envelope_of(coming.mail, incoming.recipient), coming.message, replace(coming.destination, purpose=Purpose.POST), coming.sender
+        envelope_of(coming.mail, incoming.recipient),
+        coming.message,
+        replace(coming.destination, purpose=Purpose.POST),
+        coming.sender,
     )
     decision = decide(case)
     if decision.verdict is Verdict.ACCEPT or decision.reason is Reason.DIGEST_ANSWER:
@@ -202,7 +203,9 @@ def ask_which(desk: Desk, db: Transaction, forum: Forum, coming: Coming, parts: 
         address_key=member.address.key,
         member_id=member.id,
         mail_id=coming.mail.id,
-        words=json.dumps([[part.marker, part.evidence, [list(span) for span in map(_flat, part.spans)], part.candidates] for part in parts]),
+        words=json.dumps(
+            [[part.marker, part.evidence, [list(span) for span in map(_flat, part.spans)], part.candidates] for part in parts]
+        ),
         at=desk.now,
         expires_at=desk.now + CONFIRM_LIFE,
     )

@@ -25,6 +25,8 @@ from gateway.store.engine import Transaction
 from gateway.store.keep import decide_anew, set_verdict
 
 BATCH = 100
+# A question about which comment an answer was for (`flow.filing`).
+WHICH = "which"
 _UNKNOWN = frozenset({Reason.STRANGER, Reason.UNPROVED, Reason.UNCONFIRMED})
 
 
@@ -114,5 +116,10 @@ def end_waiting(desk: Desk, forum: Forum) -> int:
                 if (mail.verdict, mail.reason) == (Verdict.HOLD, Reason.UNCONFIRMED):
                     close(desk, db, forum, mail, Reason.EXPIRED)
                     ended += 1
+            elif one.kind == WHICH and one.mail_id is not None:
+                mail = shelf.mail_of(db, forum.id, one.mail_id)
+                if one.used_at is None and (mail.verdict, mail.reason) == (Verdict.HOLD, Reason.ASKED):
+                    # The moderators are offered it.
+                    set_verdict(db, forum.id, mail.id, Verdict.HOLD, Reason.NOT_UNDERSTOOD, desk.now, desk.new_id())
             pending.forget(db, one)
     return ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +14,10 @@ from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Forum
 from gateway.mail.message import Message
 from gateway.mail.verdict import ACCEPTED, Reason, Verdict
+from gateway.people.anonymity import publish_time
 from gateway.store import shelf
-from gateway.store.engine import Store
+from gateway.store.anonymous import tag_of_held
+from gateway.store.engine import Store, Transaction
 from gateway.store.incoming import MARKER, Incoming, marker_digits
 from gateway.store.keep import decide_anew, set_verdict
 
@@ -31,7 +34,7 @@ def list_held(store: Store, forum: Forum) -> list[Held]:
     """The held mails of a forum, oldest first."""
     with store.read() as db:
         mails = shelf.list_mails(db, forum.id, Verdict.HOLD)
-    return [Held(marker_digits(mail.msgid, mail.content_hash, 0)[:MARKER], mail) for mail in mails]
+    return [Held(marker_of_mail(mail), mail) for mail in mails]
 
 
 def find_held(store: Store, forum: Forum, name: str) -> Held | None:
@@ -53,13 +56,16 @@ def read_mail(store: Store, mail: shelf.Mail) -> tuple[Raw, Message]:
 
 def release(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:
     """Posts a held mail, as received when it was received."""
-    incoming = incoming_of(forum, held.mail, *read_mail(store, held.mail))
+    raw, message = read_mail(store, held.mail)
     with store.write() as db:
+        incoming = incoming_of(forum, held.mail, raw, message, tag=tag_of(db, forum, held.mail), now=now)
         decide_anew(db, incoming, held.mail.id, Reason.BY_HAND, now, new_id)
 
 
-def incoming_of(forum: Forum, mail: shelf.Mail, raw: Raw, message: Message) -> Incoming:
-    """A kept mail as it came, to be posted."""
+def incoming_of(
+    forum: Forum, mail: shelf.Mail, raw: Raw, message: Message, *, tag: bytes = b"", now: datetime | None = None
+) -> Incoming:
+    """A kept mail as it came, to be posted; an anonymous one, which has a `tag`, with the next batch after `now`."""
     recipient = parse_address(mail.forward_path) or forum.address
     return Incoming.of(
         forum=forum,
@@ -69,7 +75,21 @@ def incoming_of(forum: Forum, mail: shelf.Mail, raw: Raw, message: Message) -> I
         raw=raw,
         decision=ACCEPTED,
         proof=mail.proof,
+        tag=tag,
+        publish_at=publish_time(now) if tag and now is not None else None,
     )
+
+
+def marker_of_mail(mail: shelf.Mail) -> str:
+    """The marker that names a held mail, which is the one that its post will have."""
+    return marker_digits(mail.msgid, mail.content_hash, 0)[:MARKER]
+
+
+def tag_of(db: Transaction, forum: Forum, mail: shelf.Mail) -> bytes:
+    """What stands for the author of a held anonymous mail; b"" for every other mail."""
+    if mail.forward_path != f"{forum.name}+anon@{forum.domain}":
+        return b""
+    return tag_of_held(db, forum.id, mail.id) or hashlib.sha256(mail.id.bytes).digest()[:16]
 
 
 def discard(store: Store, forum: Forum, held: Held, now: datetime, new_id: Callable[[], UUID]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from gateway.digest.due import Period, is_reading, last_period
 from gateway.digest.issue import Issue
 from gateway.digest.parts import Caps
 from gateway.flow.browse import by_key, tell_new
+from gateway.flow.following import copies_for_followers, form_without, muted_threads
 from gateway.flow.rendering import render_parts
 from gateway.journal import Verb, log
 from gateway.mail.forum import Forum, Member, Rhythm
@@ -49,6 +50,8 @@ def publish(store: Store, forum: Forum, now: datetime, new_id: Callable[[], UUID
     with store.write() as db:
         count = ledger.publish(db, forum.id, now)
         if count:
+            last = ledger.lock_forum(db, forum.id)
+            outbox.put(db, copies_for_followers(db, forum, last - count, last, now, new_id))
             ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.PUBLISHED, subject=None, detail=str(count))
     if count:
         log.info(Verb.PUBLISHED, forum=forum.name, posts=count)
@@ -128,11 +131,15 @@ def _catch_up(db: Transaction, forum: Forum, cursor: int, to_number: int, now: d
     return Period(f"catch-up-{to_number}", first or now - timedelta(days=1), now)
 
 
-def build_issue(db: Transaction, forum: Forum, members: Sequence[Member], due: Due, period: Period) -> Issue:
-    """What that issue tells."""
+def build_issue(
+    db: Transaction, forum: Forum, members: Sequence[Member], due: Due, period: Period, muted: Collection[UUID] = ()
+) -> Issue:
+    """What that issue tells, without the threads that are `muted`."""
     found = shelf.published_between(db, forum.id, due.from_number, due.to_number)
     told_at = ledger.last_published_at(db, forum.id, due.from_number)
     changed = changed_between(db, forum.id, told_at, period.until, due.from_number) if told_at else {}
+    if muted:
+        found, changed = ({thread: ids for thread, ids in one.items() if thread not in muted} for one in (found, changed))
     parts = tell_new(db, forum, by_key(members), found, changed)
     parts.sort(key=lambda part: min((e.at for e in part.entries if e.at and e.is_new), default=period.since))
     return Issue(
@@ -153,7 +160,10 @@ def preview(
         due = find_due(db, forum, [member], now, at_once=True)
         if not due:
             return []
-        issue = build_issue(db, forum, members, due[0], now_period(now))
+        muted = muted_threads(db, forum.id, [member.id]).get(member.id, frozenset())
+        issue = build_issue(db, forum, members, due[0], now_period(now), muted)
+    if not issue.threads:
+        return []
     return [rendering for _, rendering in render_parts(issue, member, caps or Caps(), override)]
 
 
@@ -178,15 +188,20 @@ class _Queue:
         self._caps = caps
         self._override = override
         self._known: dict[tuple[object, ...], tuple[UUID, int]] = {}
+        self._muted: dict[UUID, frozenset[UUID]] = {}
 
     def tell(self, found: Iterable[Due]) -> int:
         """Ledger rows, letters, cursors and journal; returns how many letters."""
         issues: list[ledger.Ledger] = []
         letters: list[outbox.Letter] = []
         cursors: dict[UUID, int] = {}
-        previous = ledger.last_issues(self._db, self._forum.id, [one.member.id for one in found])
+        ids = [one.member.id for one in found]
+        previous = ledger.last_issues(self._db, self._forum.id, ids)
+        self._muted = muted_threads(self._db, self._forum.id, ids)
         for one in found:
             cursors[one.member.id] = one.to_number
+            if self._is_all_muted(one):
+                continue
             if one.period is None:
                 letters += self._copies(one)
             else:
@@ -202,6 +217,14 @@ class _Queue:
             if letter.kind is outbox.Kind.COPY:
                 self._note(letter.id, letter.kind)
         return len(letters)
+
+    def _is_all_muted(self, due: Due) -> bool:
+        """Whether nothing new is left of what is due to a member: then there is no mail."""
+        muted = self._muted.get(due.member.id)
+        return bool(muted) and not self._published(due).keys() - (muted or ())
+
+    def _published(self, due: Due) -> dict[UUID, set[UUID]]:
+        return shelf.published_between(self._db, self._forum.id, due.from_number, due.to_number)
 
     def _issue(self, due: Due, period: Period, previous: str | None) -> tuple[ledger.Ledger, int]:
         rendering_id, parts = self._rendering(due, period)
@@ -222,6 +245,9 @@ class _Queue:
 
     def _copies(self, due: Due) -> list[outbox.Letter]:
         posts = ledger.posts_between(self._db, self._forum.id, due.from_number, due.to_number)
+        if muted := self._muted.get(due.member.id):
+            silent = {id for thread, ids in self._published(due).items() if thread in muted for id in ids}
+            posts = [post for post in posts if post not in silent]
         return [self._letter(due.member, outbox.Kind.COPY, post) for post in posts]
 
     def _letter(self, member: Member, kind: outbox.Kind, subject_id: UUID, part: int = 1) -> outbox.Letter:
@@ -240,13 +266,13 @@ class _Queue:
         ledger.note(self._db, self._forum.id, id=self._new_id(), at=self._now, verb=Verb.QUEUED, subject=subject, detail=detail)
 
     def _rendering(self, due: Due, period: Period) -> tuple[UUID, int]:
-        """The rendering that all share who have this range, form, zone and language; made by the first who needs it."""
+        """The rendering that all share who have this range, form, zone, language and muted threads; made by the first of them."""
         member = due.member
         key = {
             "from_number": due.from_number,
             "to_number": due.to_number,
             "until": period.until,
-            "form": member.form,
+            "form": form_without(member.form, self._muted.get(member.id, ())),
             "zone": member.zone.key,
             "language": member.language,
         }
@@ -256,7 +282,8 @@ class _Queue:
         return self._known[name]
 
     def _render(self, due: Due, period: Period, key: dict[str, object]) -> tuple[UUID, int]:
-        issue = build_issue(self._db, self._forum, self._members, due, period)
+        muted = self._muted.get(due.member.id, frozenset())
+        issue = build_issue(self._db, self._forum, self._members, due, period, muted)
         parts = render_parts(issue, due.member, self._caps, self._override)
         id = self._new_id()
         for number, (part, rendering) in enumerate(parts, 1):

@@ -14,6 +14,7 @@ import multiprocessing.connection
 import resource
 import signal
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Self
 from gateway.mail.envelope import Raw
 from gateway.mail.message import Message
 from gateway.parse.message import parse_message, unread_message
+from gateway.parse.pictures import redraw
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -36,6 +38,13 @@ READER_STOPPED: Final = "reading was stopped"
 _READY = "ready"
 # What `parse` imports when first needed; done before the first mail, so that no mail pays for it.
 _WARM: Final = ("mailparser", "nh3", "inscriptis", "cchardet")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that the worker is to draw anew."""
+
+    data: bytes
 
 
 class Reader:
@@ -64,19 +73,28 @@ class Reader:
             message = self._ask(raw)
         return message if message is not None else unread_message(raw, READER_STOPPED)
 
+    def redraw(self, picture: bytes) -> tuple[str, bytes] | None:
+        """Type and bytes of a picture without what it tells of who made it; None for what is none, or takes too long."""
+        with self._lock:
+            answer = self._ask_for(Picture(picture))
+        return answer if isinstance(answer, tuple) else None
+
     def close(self) -> None:
         """End the worker, if there is one."""
         with self._lock:
             self._stop()
 
     def _ask(self, raw: Raw) -> Message | None:
+        answer = self._ask_for(raw.path if raw.path is not None else raw.data)
+        return answer if isinstance(answer, Message) else None
+
+    def _ask_for(self, what: Path | bytes | Picture | None) -> object:
+        """The worker's answer; None when there was none, and then no worker is there any more."""
         line = self._running()
         try:
-            line.send(raw.path if raw.path is not None else raw.data)
+            line.send(what)
             if line.poll(self._wall_seconds):
-                answer = line.recv()
-                if isinstance(answer, Message):
-                    return answer
+                return line.recv()
         except (EOFError, OSError):
             pass
         self._stop()
@@ -124,9 +142,15 @@ def serve(line: Connection, cpu_seconds: float, memory: int) -> None:
         while True:
             what = line.recv()
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-            message = parse_message(what.read_bytes() if isinstance(what, Path) else what)
+            answer = _answer(what)
             signal.setitimer(signal.ITIMER_PROF, 0)
-            line.send(message)
+            line.send(answer)
+
+
+def _answer(what: Path | bytes | Picture) -> Message | tuple[str, bytes] | None:
+    if isinstance(what, Picture):
+        return redraw(what.data)
+    return parse_message(what.read_bytes() if isinstance(what, Path) else what)
 
 
 def _is_ready(line: Connection) -> bool:

@@ -7,6 +7,7 @@ forest comes from its definition (`thread.forest`), not from increments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -62,7 +63,7 @@ def _parts(forum: Forum, mail: shelf.Mail, message: Message, answers: tuple[Answ
     spans = spans_to_json(message.spans)
     if answers:
         return parts_of(message, mail.received_at, forum.domain, answers, spans)
-    node = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
+    node = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects, domain=forum.domain)
     digits = marker_digits(message.msgid, message.content_hash, 0)
     return [Part(0, node, message.subject, digits, spans, attachments_to_json(message.attachments))]
 
@@ -81,6 +82,8 @@ def _accepted(
                 answers = answers_of(db, forum.id, [mail.id for mail in page])
             for mail, raw in zip(page, raws, strict=True):
                 message = parse_message(raw.read()) if is_ordinary(raw) else reader.read(raw)
+                # Of a mail that was purged less is there than came, and it is known by what came.
+                message = message if raw.size == mail.size else replace(message, content_hash=mail.content_hash)
                 yield mail, message, answers.get(mail.id, ())
             progress(start + len(page))
     finally:

@@ -22,17 +22,20 @@ from gateway.render.wording import wording
 Render = Callable[[Issue], Rendering]
 
 
-def render_parts(issue: Issue, member: Member, caps: Caps, override: Path | None = None) -> list[tuple[Issue, Rendering]]:
-    """Each part of an issue, and how it looks to who shares the member's form, zone and language.
+def render_parts(
+    issue: Issue, member: Member, caps: Caps, override: Path | None = None, *, form: str = ""
+) -> list[tuple[Issue, Rendering]]:
+    """Each part of an issue, and how it looks to who shares the member's form (or has `form`), zone and language.
 
     `override` is an operator's folder of templates.
     """
+    form = form or member.form
 
     def shipped(part: Issue) -> Rendering:
-        return render_issue(part, form=member.form, zone=member.zone, language=member.language)
+        return render_issue(part, form=form, zone=member.zone, language=member.language)
 
     def theirs(part: Issue) -> Rendering:
-        return render_issue(part, form=member.form, zone=member.zone, language=member.language, override=override)
+        return render_issue(part, form=form, zone=member.zone, language=member.language, override=override)
 
     parts = part_threads(issue.threads, caps)
     found = []

@@ -19,21 +19,21 @@ from gateway.store.incoming import node_of
 from gateway.store.moves import BadMove
 from gateway.thread.forest import Node
 
-__all__ = ["BadMove", "merge", "move", "take_over", "undo"]
+__all__ = ["BadMove", "merge", "move", "node_of_post", "take_over", "undo"]
 
 
 def move(
     store: Store, forum: Forum, post: shelf.Post, parent: shelf.Post | None, now: datetime, new_id: Callable[[], UUID]
 ) -> None:
     """Hangs `post` and all below it under `parent`; None: it starts a thread of its own."""
-    node = _node(store, forum, post)
+    node = node_of_post(store, forum, post)
     with store.write() as db:
         moves.move(db, forum.id, node, parent.msgid if parent is not None else None, now, new_id)
 
 
 def undo(store: Store, forum: Forum, post: shelf.Post, now: datetime, new_id: Callable[[], UUID]) -> None:
     """Puts `post` back where its own header says."""
-    node = _node(store, forum, post)
+    node = node_of_post(store, forum, post)
     with store.write() as db:
         moves.undo(db, forum.id, node, now, new_id)
 
@@ -46,7 +46,7 @@ def merge(store: Store, forum: Forum, post: shelf.Post, into: shelf.Post, now: d
         found = shelf.posts_of_threads(db, forum.id, [post.thread_id, into.thread_id], with_text=False)
     head = min(_tops(found[into.thread_id]), key=lambda one: one.row.key)
     tops = _tops(found[post.thread_id])
-    nodes = [_node(store, forum, top) for top in tops]
+    nodes = [node_of_post(store, forum, top) for top in tops]
     with store.write() as db:
         for node in nodes:
             moves.move(db, forum.id, node, head.msgid, now, new_id)
@@ -61,7 +61,7 @@ def take_over(store: Store, forum: Forum, facts: Sequence[Move], new_id: Callabl
             mail = shelf.first_posted(db, forum.id, msgid)
         if mail is not None:
             _, message = read_mail(store, mail)
-            nodes[msgid] = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
+            nodes[msgid] = node_of(message, mail.received_at, follows_subjects=forum.follows_subjects, domain=forum.domain)
     with store.write() as db:
         moves.take_over(db, forum.id, facts, nodes, new_id)
 
@@ -73,10 +73,10 @@ def _tops(posts: list[shelf.Post]) -> list[shelf.Post]:
     return [post for post in firsts if post.parent not in here] or [min(firsts, key=lambda post: post.row.key)]
 
 
-def _node(store: Store, forum: Forum, post: shelf.Post) -> Node:
+def node_of_post(store: Store, forum: Forum, post: shelf.Post) -> Node:
     if post.is_imposter:
         raise BadMove("that is another text under a Message-ID that was used before: move the first one")
     with store.read() as db:
         mail = shelf.mail_of(db, forum.id, post.mail_id)
     _, message = read_mail(store, mail)
-    return node_of(message, mail.received_at, follows_subjects=forum.follows_subjects)
+    return node_of(message, mail.received_at, follows_subjects=forum.follows_subjects, domain=forum.domain)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -19,19 +20,28 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from gateway.admit.rules import BadRules, HeaderRule, read_rules
+from gateway.flow.accounts import Accounts
+from gateway.flow.anonymous import Keys
 from gateway.flow.badges import award
 from gateway.flow.bounces import read_bounces
+from gateway.flow.cases import open_cases
 from gateway.flow.deliver import Office, deliver
 from gateway.flow.desk import Desk, attend
 from gateway.flow.first_mail import end_waiting
+from gateway.flow.flood import brake
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.leave import leave_by_mail
+from gateway.flow.proving import Means
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
+from gateway.flow.standing import trust_newcomers
 from gateway.flow.way import Way
+from gateway.house.blind import blind_keys
 from gateway.journal import log as log
 from gateway.mail.token import KEY_BYTES, is_key
+from gateway.people import password
 from gateway.send.connection import Relay
 from gateway.send.courier import Courier
 from gateway.send.maildir import MaildirCourier
@@ -46,9 +56,14 @@ from gateway.store.remote import at_once as at_once
 from gateway.store.remote import keep_for as keep_for
 from gateway.store.roster import list_forums
 from gateway.store.writer import Writer
+from gateway.verify import signatures
 
 if TYPE_CHECKING:
     from gateway.web.window import Window
+
+
+# Seconds that a member's standing, and the locks of a forum, may be out of date.
+REMEMBERED = 2.0
 
 
 def real_now() -> datetime:
@@ -81,7 +96,9 @@ class House:
     def receiver(self) -> Receiver:
         """The way in; its threads start with the first use."""
         if self._receiver is None:
-            self._receiver = Receiver(self.store, self._writer or Writer(self.store, self.new_id), Reader(), self.key())
+            keys = Keys(blind_keys(self.settings.data / "anonymous-key"), self.key)
+            writer = self._writer or Writer(self.store, self.new_id)
+            self._receiver = Receiver(self.store, writer, Reader(), means_of(self.settings, self.key()), self.rules(), keys)
         return self._receiver
 
     def close(self) -> None:
@@ -102,7 +119,9 @@ class House:
             limits=smtp.as_limits(),
             is_shared=is_shared,
         )
-        return FrontDoor(settings, door=self.receiver, tls=self._tls(), now=self.now)
+        has_passwords = smtp.tls_certificate is not None and password.is_available()
+        accounts = Accounts(self.store) if has_passwords else None
+        return FrontDoor(settings, door=self.receiver, tls=self._tls(), now=self.now, authenticator=accounts)
 
     def _tls(self) -> ssl.SSLContext | None:
         smtp = self.settings.smtp
@@ -133,6 +152,18 @@ class House:
             # An empty one, after a crash or a full disk, would be a key that anybody can guess.
             raise BadSettings(f"{path}: does not hold a key: restore it from a backup, or remove it to get a new one")
         return bytes.fromhex(text)
+
+    def rules(self) -> tuple[HeaderRule, ...]:
+        """The operator's rules over header fields. Raises BadSettings."""
+        path = self.settings.admit.rules
+        if path is None:
+            return ()
+        try:
+            return read_rules(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadSettings(f"admit.rules: {path}: cannot be read: {error}") from None
+        except BadRules as error:
+            raise BadSettings(f"{path}: {error}") from None
 
     def signer(self) -> Signer | None:
         """Who signs our letters, when the settings name keys. Raises BadKey."""
@@ -171,14 +202,17 @@ class House:
         deliver(self.store, office, self.now())
 
     def publish(self, key: bytes) -> None:
-        """Leaving by mail, publication numbers and issues that are due now; and last, the least urgent, bounces."""
+        """Leaving by mail, the desk, cases, publication numbers, issues that are due now; and last, the least urgent, bounces."""
         now = self.now()
         desk = Desk(self.store, key, now, self.new_id, self._desk_reader, self.settings.letters.as_courtesy())
         for forum in list_forums(self.store):
             leave_by_mail(self.store, key, forum, now, self.new_id)
             attend(desk, forum, HANDLERS)
             end_waiting(desk, forum)
-            publish(self.store, forum, now, self.new_id)
+            brake(self.store, forum, now, self.new_id)
+            open_cases(self.store, forum, now, self.new_id)
+            published = publish(self.store, forum, now, self.new_id)
+            trust_newcomers(self.store, forum, published, now, self.new_id)
             digest = self.settings.digest
             send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
         self._award(now)
@@ -192,6 +226,27 @@ class House:
         for forum in list_forums(self.store):
             award(self.store, forum, self.settings.badges.as_rules(), now)
         self._awarded_on = now.date()
+
+
+def means_of(settings: Settings, key: bytes) -> Means:
+    """What counts as proof of who sent a mail."""
+    auth, limits = settings.auth, settings.limits
+    ask = None
+    if auth.verify_dkim and signatures.is_available():
+        from gateway.verify.dns import Resolver
+
+        ask = Resolver(auth.dns).txt
+    return Means(
+        key=key,
+        trusted=tuple(map(ip_network, auth.trusted_networks)),
+        authserv_id=auth.authserv_id,
+        border=tuple(map(ip_network, auth.border_networks)),
+        ask=ask,
+        clock=time.monotonic,
+        memory=REMEMBERED,
+        posts_of_member=limits.posts_per_member_and_hour,
+        posts_in_forum=limits.posts_per_forum_and_hour,
+    )
 
 
 def tame_garbage_collector() -> None:

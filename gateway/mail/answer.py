@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from gateway.mail.message import Span
@@ -19,6 +20,20 @@ class Answer:
     evidence: str
     title: str = ""
     spans: tuple[Span, ...] | None = None
+
+
+_LETTER = re.compile(r"(?:digest|notice|copy)\.[^@]+@(.+)\Z")
+
+
+def is_letter(msgid: str, domain: str) -> bool:
+    """Whether that is the Message-ID of a letter of ours, which is no post and never becomes one."""
+    match = _LETTER.match(msgid)
+    return match is not None and match[1].lower() == domain
+
+
+def is_issue(msgid: str, domain: str) -> bool:
+    """Whether that is the Message-ID of a digest of ours."""
+    return msgid.startswith("digest.") and is_letter(msgid, domain)
 
 
 def piece_msgid(msgid: str, piece: int, domain: str) -> str:

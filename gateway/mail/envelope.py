@@ -23,13 +23,14 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """`reverse_path` None is the null reverse-path `<>`; `received_at` is an aware UTC instant."""
+    """`reverse_path` None is the null reverse-path `<>`; `received_at` is an aware UTC instant; `account` logged in (AUTH)."""
 
     reverse_path: Address | None
     forward_paths: tuple[Address, ...]
     received_at: datetime
     via: Via
     peer: str = ""
+    account: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ class Who(StrEnum):
     OWNERS = "owners"
 
 
+# What a forum begins with where members have to prove who they are.
+NEWCOMER_POSTS = 5
+EDIT_MINUTES = 5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rules of one forum; these are those of a forum that is open to everybody.
@@ -172,6 +177,7 @@ class Purpose(StrEnum):
     JOIN = "join"
     LEAVE = "leave"
     CONFIRM = "confirm"
+    WITHDRAW = "withdraw"
     CASE = "case"
     BOUNCES = "bounces"
     OWNER = "owner"

@@ -8,6 +8,20 @@ from enum import StrEnum
 
 from gateway.mail.address import Address
 
+# The header fields that rules of the operator may look at (`admit.rules`), besides those of spam filters ("x-spam-...").
+RULED = frozenset(
+    (
+        *("subject", "from", "to", "cc", "sender", "reply-to", "list-id", "x-mailer", "user-agent", "content-type", "precedence"),
+        *("importance", "organization", "x-rspamd-score", "x-spamd-result", "x-virus-status", "x-virus-scanned", "x-bogosity"),
+    )
+)
+_RULED = frozenset(name.encode() for name in RULED)
+
+
+def is_ruled(name: bytes) -> bool:
+    """Whether rules may look at a field of that name, in lower case."""
+    return name in _RULED or name.startswith(b"x-spam-")
+
 
 class SpanKind(StrEnum):
     """What a stretch of the body is; only display drops any of them.
@@ -62,10 +76,12 @@ class Message:
     """One mail, read. Text fields hold no control characters but LF and TAB (in spans), no lone surrogates, no NUL.
 
     `msgid` has no angle brackets and is derived from `content_hash` when the mail had none. `content_hash` is 32 bytes
-    (design: same mail by two ways, same hash). `ancestors` come nearest first, cleaned, each once, never `msgid`
-    itself (`parse.references` holds the policy). `date` is None when the Date field is missing or unreadable. `icon` and
-    `wants_anonymity` are what the first lines of the text asked for (`parse.directives`). `has_list_fields`: any field of RFC
-    2369, which no letter of a person has. `loop_marks` are those of letters of ours, or of another gateway (`mail.loop`).
+    (design: same mail by two ways, same hash). `ancestors` come nearest first, cleaned, each once, never `msgid` itself
+    (`parse.references` holds the policy). `is_author_sure`: From is one address, which every program reads alike. `date` is
+    None when the Date field is missing or unreadable. `icon` and `wants_anonymity` are what the first lines of the text asked
+    for (`parse.directives`). `has_list_fields`: any field of RFC 2369, which no letter of a person has. `fields` are those
+    that rules may look at, by name in lower case, as they came. `loop_marks` are those of letters of ours, or of another
+    gateway (`mail.loop`).
     """
 
     msgid: str
@@ -89,3 +105,5 @@ class Message:
     wants_anonymity: bool = False
     has_list_fields: bool = False
     loop_marks: tuple[str, ...] = ()
+    is_author_sure: bool = False
+    fields: tuple[tuple[bytes, bytes], ...] = ()

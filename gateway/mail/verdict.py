@@ -52,12 +52,14 @@ class Reason(StrEnum):
     BANNED = "by a banned member"
     ANONYMOUS = "anonymous, to be looked at"
     ANONYMOUS_UNPROVED = "anonymous without proof"
+    WITHDRAWAL = "takes an anonymous post back"
     LOCKED = "the thread is locked"
     FLOOD = "too much at once in the forum"
     TOO_MANY = "too many posts an hour"
     RULE = "by a rule of the forum"
     UNCONFIRMED = "waits for its author's confirmation"
     EXPIRED = "waited too long"
+    ASKED = "its author was asked which comment it answers"
 
 
 @dataclass(frozen=True, slots=True)

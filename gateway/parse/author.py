@@ -8,6 +8,7 @@ time; everything else is mail-parser's, given a message of these two fields only
 from __future__ import annotations
 
 import re
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,15 @@ _PLAIN_FROM = re.compile(
     rb'[ \t]*(?:"([^"\\\n]{0,200})"|([^"<>(),:;@\[\]\\\n]{0,400}))[ \t]*'
     rb"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255})>[ \t]*\Z"
 )
+# One mailbox and nothing that two programs could read in two ways: no comments, no second "@" outside of quotes.
+_SURE_FROM = re.compile(
+    r'[ \t]*(?:"((?:[^"\\\x00-\x08\x0a-\x1f]|\\[\x20-\x7e]){0,200})"|([^"<>(),:;@\[\]\\\x00-\x08\x0a-\x1f]{0,400}))[ \t]*'
+    r'<([^\s"<>(),:;@\[\]\\]{1,64}@[^\s"<>(),:;@\[\]\\]{1,255})>[ \t]*\Z'
+)
+_BARE_FROM = re.compile(r'[ \t]*([^\s"<>(),:;@\[\]\\]{1,64}@[^\s"<>(),:;@\[\]\\]{1,255})[ \t]*\Z')
+# What some programs take for "@" or ".".
+_AT_SIGNS: Final = "@\uff20\ufe6b"
+_OTHER_SIGNS = re.compile("[\uff20\ufe6b\u3002\uff0e\uff61\ufe52\u2024]")
 _MONTHS: Final = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _PLAIN_DATE = re.compile(
     rb"[ \t]*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),[ \t]{1,3})?([0-9]{1,2})[ ](Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -43,12 +53,16 @@ _PLAIN_DATE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Author and date of a mail; `has_failed`: mail-parser raised and our own reading had to do."""
+    """Author and date of a mail; `has_failed`: mail-parser raised and our own reading had to do.
+
+    `is_sure`: there is one From with one mailbox, which every program reads alike; only then can a proof be about it.
+    """
 
     name: str = ""
     address: Address | None = None
     date: datetime | None = None
     has_failed: bool = False
+    is_sure: bool = False
 
 
 def parse_origin(header: Header, *, is_plain_only: bool = False) -> Origin:
@@ -68,7 +82,34 @@ def parse_origin(header: Header, *, is_plain_only: bool = False) -> Origin:
     name, address = who or ("", None)
     if when is not None and when.year < FIRST_YEAR:
         when = None
-    return Origin(name=_shown(name, address), address=address, date=when, has_failed=has_failed)
+    is_sure = address is not None and _is_sure(header) and _sure_address(author) == address
+    return Origin(name=_shown(name, address), address=address, date=when, has_failed=has_failed, is_sure=is_sure)
+
+
+def _is_sure(header: Header) -> bool:
+    """Whether there is one From, in a header that nobody reads to another end."""
+    return len(header.all(b"from")) == 1 and header.has_separator and not header.is_cut
+
+
+@lru_cache(maxsize=4096)
+def _sure_address(value: bytes) -> Address | None:
+    """The address of a From field that can be read in one way only, else None."""
+    try:
+        text = value.replace(b"\n", b"").decode()
+    except UnicodeDecodeError:
+        return None
+    match = _SURE_FROM.match(text)
+    bare = _BARE_FROM.match(text) if match is None else None
+    if match is None and bare is None:
+        return None
+    name, found = (match[1] or match[2] or "", match[3]) if match is not None else ("", bare[1] if bare else "")
+    shown = decode_words(name.encode()).strip()
+    if any(sign in shown for sign in _AT_SIGNS) and shown.casefold() != found.casefold():
+        # A name that is somebody else's address.
+        return None
+    if _OTHER_SIGNS.search(found) or unicodedata.normalize("NFKC", found) != found:
+        return None
+    return parse_address(found)
 
 
 def read_plain_from(value: bytes) -> tuple[str, Address | None] | None:
@@ -135,6 +176,9 @@ def _without_zone(value: bytes) -> datetime | None:
 def _read_loosely(value: bytes) -> tuple[str, Address | None]:
     """The name before the first angle bracket and the address in it, or the field as a whole when it is one."""
     name, bracket, rest = _as_text(value).partition("<")
+    if not bracket and name.endswith(":;"):
+        # A group of nobody (RFC 6854): our own anonymous posts.
+        return decode_words(name[:-2].strip(' "').encode("utf-8", "replace")), None
     if not bracket:
         return "", parse_address(name)
     address = parse_address(rest.partition(">")[0]) if rest.count("@") == 1 else None

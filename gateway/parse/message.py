@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.mail.envelope import Raw
 from gateway.mail.loop import FIELD, marks_in
-from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind
+from gateway.mail.message import Attachment, Automation, Message, Span, SpanKind, is_ruled
 from gateway.parse.author import parse_origin
 from gateway.parse.automatic import automation_in, automation_of
 from gateway.parse.body import FILES_LEFT_OUT, TOO_MANY_FILES, Body, read_body
@@ -46,6 +46,9 @@ PARSER_FAILED: Final = "the parser failed"
 _LIST_ID = re.compile(rb"<([^<>\s]{1,255})>")
 _LIST_IDS_MAX = 10
 _LOOP_FIELD: Final = FIELD.lower().encode()
+# Of each field that rules look at: so many bytes, and so many of one name.
+FIELD_SEEN: Final = 998
+FIELDS_SEEN: Final = 10
 
 
 def parse_message(raw: bytes) -> Message:
@@ -133,6 +136,7 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         content_hash=content_hash,
         author_name=origin.name,
         author_address=origin.address,
+        is_author_sure=origin.is_sure,
         subject=asked.title or subject,
         date=origin.date,
         ancestors=parse_ancestors(header, msgid),
@@ -150,6 +154,14 @@ def _compose(data: bytes, header: Header, content_hash: bytes, body: Body | None
         wants_anonymity=asked.is_anonymous,
         has_list_fields=any(name.startswith(b"list-") for name in header.fields),
         loop_marks=marks_in(header.all(_LOOP_FIELD)),
+        fields=_ruled(header),
+    )
+
+
+def _ruled(header: Header) -> tuple[tuple[bytes, bytes], ...]:
+    """The fields that rules may look at; decoded only where there are rules."""
+    return tuple(
+        [(name, value[:FIELD_SEEN]) for name in header.fields if is_ruled(name) for value in header.fields[name][:FIELDS_SEEN]]
     )
 
 

@@ -34,9 +34,11 @@ _ENDS = frozenset(":：>-*<")
 _STARTS = frozenset({"--", "__", "==", "**", "*-", " -", "—"})
 _HINTS = (">", "--", "___", ":\n", "：\n", "==", "**")
 _Kind = tuple[SpanKind, int]
-_TEXT: Final[_Kind] = (SpanKind.TEXT, 0)
-_ATTRIBUTION: Final[_Kind] = (SpanKind.ATTRIBUTION, 0)
-_UNMARKED: Final[_Kind] = (SpanKind.QUOTE, 0)
+# To find a member in its class costs as much as to look at ten lines.
+TEXT, QUOTE, FORWARD, ATTRIBUTION = SpanKind.TEXT, SpanKind.QUOTE, SpanKind.FORWARD, SpanKind.ATTRIBUTION
+_TEXT: Final[_Kind] = (TEXT, 0)
+_ATTRIBUTION: Final[_Kind] = (ATTRIBUTION, 0)
+_UNMARKED: Final[_Kind] = (QUOTE, 0)
 
 
 def split_spans(text: str) -> tuple[Span, ...]:
@@ -51,16 +53,16 @@ def split_spans(text: str) -> tuple[Span, ...]:
     labelled = [at for at, line in enumerate(lines) if ":" in line[:_LABEL_MAX] and label_of(line)] if ":" in text else []
     if len(labelled) < LABELS_MIN and not _is_structured(text):
         text = _stripped(text)
-        return (Span(SpanKind.TEXT, text),) if text else ()
-    return tuple(_runs(lines, _Reading(lines).kinds(labelled))) if lines else ()
+        return (Span(TEXT, text),) if text else ()
+    return tuple(_runs(lines, _Reading(lines, has_stamps=" GMT" in text).kinds(labelled))) if lines else ()
 
 
 def join_spans(parts: list[tuple[Span, ...]]) -> tuple[Span, ...]:
     """The spans of several text parts as those of one body; texts that meet are kept apart by a blank line."""
     joined: list[Span] = []
     for spans in parts:
-        if joined and spans and joined[-1].kind is spans[0].kind is SpanKind.TEXT:
-            joined[-1] = Span(SpanKind.TEXT, f"{joined[-1].text}\n\n{spans[0].text}")
+        if joined and spans and joined[-1].kind is spans[0].kind is TEXT:
+            joined[-1] = Span(TEXT, f"{joined[-1].text}\n\n{spans[0].text}")
             spans = spans[1:]
         joined += spans
     return tuple(joined)
@@ -93,11 +95,13 @@ def _trimmed(lines: list[str]) -> list[str]:
 class _Reading:
     """One body being read: a kind for each line. What no line gives a reason for is not looked for."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], *, has_stamps: bool) -> None:
         self.lines = lines
         self._kinds: list[_Kind] = [_TEXT] * len(lines)
         # Lines that look as if a program had written them; all others are nothing but text or quote.
-        self._odd = [index for index, line in enumerate(lines) if line[-1:] in _ENDS or line[:2] in _STARTS or " GMT" in line]
+        self._odd = [index for index, line in enumerate(lines) if line[-1:] in _ENDS or line[:2] in _STARTS]
+        if has_stamps:
+            self._odd = sorted({*self._odd, *(index for index, line in enumerate(lines) if " GMT" in line)})
         self._attributions: dict[int, int] = {}
         self._below: set[int] = set()
         for index in self._odd:
@@ -120,25 +124,28 @@ class _Reading:
 
     def _mark_quotes(self, end: int) -> None:
         """Lines with ">" marks."""
-        marked = [index for index, line in enumerate(self.lines[:end]) if line[:1] == ">"]
+        marked = [index for index, line in enumerate(self.lines) if line[:1] == ">" and index < end]
+        if not marked:
+            return
         known = frozenset(marked)
         lone: list[int] = []
         deepest = 0
         for index in marked:
             if index + 1 in known or index - 1 in known or index in self._below:
                 depth = _count_marks(self.lines[index])
-                self._kinds[index] = (SpanKind.QUOTE, depth)
-                deepest = max(deepest, depth)
+                self._kinds[index] = (QUOTE, depth)
+                if depth > deepest:
+                    deepest = depth
             else:
                 lone.append(index)
         for index in lone if deepest else ():
             depth = _count_marks(self.lines[index])
             if depth <= deepest and not self.lines[index].startswith(">From "):
-                self._kinds[index] = (SpanKind.QUOTE, depth)
+                self._kinds[index] = (QUOTE, depth)
 
     def _mark_structure(self, odd: list[int], end: int) -> None:
         """Attributions, and the first divider or header block, behind which everything is another mail."""
-        is_quote = [kind[0] is SpanKind.QUOTE for kind in self._kinds]
+        is_quote = [kind[0] is QUOTE for kind in self._kinds]
         has_words = False
         seen = 0
         for index in odd:
@@ -159,7 +166,7 @@ class _Reading:
                 if divider_of(_without_marks(self.lines[index])) == "forward":
                     # Some programs put a mail that is passed on in marks.
                     stop = next((at for at in range(index, end) if not is_quote[at]), end)
-                    self._mark(index, stop, (SpanKind.FORWARD, 0))
+                    self._mark(index, stop, (FORWARD, 0))
                     seen = stop
             elif foreign := self._foreign_at(index, end):
                 self._mark_foreign(index, foreign, end, is_forward=not has_words)
@@ -179,7 +186,7 @@ class _Reading:
 
     def _mark_foreign(self, index: int, foreign: str, end: int, *, is_forward: bool) -> None:
         if foreign == "forward" or (is_forward and not self._is_marked_below(index, end)):
-            self._mark(index, end, (SpanKind.FORWARD, 0))
+            self._mark(index, end, (FORWARD, 0))
             return
         head = index if label_of(self.lines[index]) else index + 1
         while head < end and not self.lines[head].strip():
@@ -204,15 +211,15 @@ class _Reading:
     def _mark_signature(self, end: int) -> None:
         """From the last signature line down to where something else begins."""
         lines, kinds = self.lines, self._kinds
-        ours = [i for i in self._odd if i < end and lines[i][:2] == "--" and len(lines[i]) <= 3 and kinds[i][0] is SpanKind.TEXT]
+        ours = [i for i in self._odd if i < end and lines[i][:2] == "--" and len(lines[i]) <= 3 and kinds[i][0] is TEXT]
         start = next((index for index in reversed(ours) if lines[index] == SIGNATURE_LINE), -1)
         if start < 0 and ours and ours[-1] > 0 and lines[ours[-1]] == "--":
-            below = sum(1 for kind in kinds[ours[-1] : end] if kind[0] is SpanKind.TEXT)
+            below = sum(1 for kind in kinds[ours[-1] : end] if kind[0] is TEXT)
             start = ours[-1] if below <= _BARE_SIGNATURE_LINES + 1 else -1
         if start < 0:
             return
         stop = start
-        while stop < end and kinds[stop][0] is SpanKind.TEXT:
+        while stop < end and kinds[stop][0] is TEXT:
             stop += 1
         self._mark(start, stop, (SpanKind.SIGNATURE, 0))
 
@@ -236,7 +243,7 @@ class _Reading:
 
     def _stretches(self, end: int) -> list[tuple[int, int]]:
         """Where text begins and ends."""
-        is_text = [kind[0] is SpanKind.TEXT for kind in self._kinds[:end]]
+        is_text = [kind[0] is TEXT for kind in self._kinds[:end]]
         found: list[tuple[int, int]] = []
         stop = -1
         while True:
@@ -264,10 +271,10 @@ def _runs(lines: list[str], kinds: list[_Kind]) -> Iterator[Span]:
     for (kind, depth), group in groupby(kinds):
         end = start + len(list(group))
         run = lines[start:end]
-        if kind is SpanKind.QUOTE or (kind is SpanKind.FORWARD and run[0][:1] == ">"):
+        if kind is QUOTE or (kind is FORWARD and run[0][:1] == ">"):
             yield Span(kind, "\n".join([_without_marks(line) if line[:1] == ">" else line for line in run]), depth)
-        elif kind is SpanKind.ATTRIBUTION and (at := words_before(run[0])) and run[0][:at].strip("-_*=> "):
-            yield Span(SpanKind.TEXT, run[0][:at].rstrip())
+        elif kind is ATTRIBUTION and (at := words_before(run[0])) and run[0][:at].strip("-_*=> "):
+            yield Span(TEXT, run[0][:at].rstrip())
             yield Span(kind, "\n".join([run[0][at:], *run[1:]]))
         else:
             yield Span(kind, "\n".join(run))

@@ -5,6 +5,8 @@ In: raw. Out: sanitised HTML of the parts that a mail program would show, or Non
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Final
 
 from gateway.parse.body import is_shown, part_text
@@ -15,6 +17,7 @@ from gateway.parse.lines import split_lines
 from gateway.parse.mime import split_parts
 
 _BETWEEN: Final = "<hr>"
+_ADDRESS = re.compile(r"[\w.+-]@\w[\w-]{0,62}\.\w")
 
 
 def html_of(raw: bytes) -> str | None:
@@ -31,3 +34,13 @@ def html_of(raw: bytes) -> str | None:
                 break
             pages.append(sanitise_html(html))
     return _BETWEEN.join(page for page in pages if page) or None
+
+
+def has_address_in_html(raw: bytes) -> bool:
+    """Whether the HTML of a mail names an address anywhere, which nobody can tell from one in a quote."""
+    if b"text/html" not in raw.lower():
+        return False
+    data = split_lines(raw).data
+    parts, _ = split_parts(data, split_header(data))
+    pages = (part_text(data, part) for part in parts if not part.is_open and part.content.type == "text/html")
+    return any(_ADDRESS.search(unescape(page)) is not None for page in pages)

@@ -14,6 +14,8 @@ from gateway.mail.forum import Member, Rhythm
 
 FORMS: Final = ("html", "plain", "mime", "index")
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+RECEIPTS: Final = ("on", "off", "split")
+CASES: Final = ("each", "daily")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})?\Z", re.ASCII)
 _TIME = re.compile(r"(\d{1,2})(?::([0-5]\d))?\Z", re.ASCII)
 
@@ -103,6 +105,18 @@ def _bounces(value: str) -> dict[str, Any]:
     return {"bounces": NO_BOUNCES}
 
 
+def _receipts(value: str) -> dict[str, Any]:
+    if value.lower() not in RECEIPTS:
+        raise ValueError(f"receipts {value!r} is none of {', '.join(RECEIPTS)}")
+    return {"receipts": value.lower()}
+
+
+def _cases(value: str) -> dict[str, Any]:
+    if value.lower() not in CASES:
+        raise ValueError(f"cases {value!r} is none of {', '.join(CASES)}")
+    return {"cases": value.lower()}
+
+
 READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "digest": _digest,
     "hour": _hour,
@@ -113,6 +127,8 @@ READERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "language": _language,
     "handle": lambda value: {"handle": read_handle(value)},
     "bounces": _bounces,
+    "receipts": _receipts,
+    "cases": _cases,
 }
 
 

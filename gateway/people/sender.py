@@ -24,11 +24,13 @@ class Proof(StrEnum):
 class Sender:
     """The member whose address stands in From, if it is one's, and what proves that the mail is his.
 
-    `is_us`: it is a letter of the very forum it comes to.
+    `accepted` is how many posts of a new member were accepted, as far as that matters. `is_us`: it is a letter of the very
+    forum it comes to.
     """
 
     member: Member | None = None
     proof: Proof = Proof.NONE
+    accepted: int = 0
     is_us: bool = False
 
     @property

@@ -10,51 +10,29 @@ import re
 from base64 import encodebytes
 from binascii import b2a_qp
 from collections.abc import Iterable, Iterator, Mapping
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 from markupsafe import escape
 
 from gateway.render.fields import Field
+from gateway.render.links import percent
+from gateway.render.places import ENTRY, ENTRY_PLACE, PLACE
 
 LINE_MAX = 998
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
-NAMES = ("leave_at", "leave")
+_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}\Z")
+_OPAQUE = "application/octet-stream"
+_PLAIN = frozenset(f"{ascii_letters}{digits}-._ ")
+# Characters of a file's name, so that its field keeps to a line.
+NAME_MAX = 100
 _OPENS = b"\x02"
-_ENTRY = "entry:"
-TOKEN = 37
-_PLACE = re.compile(f"\x02({'|'.join(NAMES)}|{_ENTRY}[0-9a-z]{{8,9}})\x03")
-_ENTRY_PLACE = re.compile(f"\x02{_ENTRY}([0-9a-z]{{8,9}})\x03")
-_ENTRY_WORD = re.compile(f"%2B[a-z]+-\x02{_ENTRY}[0-9a-z]{{8,9}}\x03")
 # As long as a token, of digits that none has.
 _DUMMY = re.compile(rb"0{28}([0-9a-z]{8}[0-9a-z!])")
 
 
 class BadBody(Exception):
     """The body cannot be put on the wire as it stands."""
-
-
-class Placeholder(str):
-    """What stands in a rendering for something personal; the only text that keeps its control characters."""
-
-    __slots__ = ()
-
-    def __new__(cls, name: str) -> Placeholder:
-        return super().__new__(cls, f"\x02{name}\x03")
-
-    @classmethod
-    def around(cls, text: str) -> Placeholder:
-        """`text` of ours with placeholders in it."""
-        return super().__new__(cls, text)
-
-
-def entry_place(marker: str) -> str:
-    """Where the token of an entry goes: of TOKEN characters, all of them letters and digits."""
-    return f"\x02{_ENTRY}{marker}\x03"
-
-
-def shown(text: str) -> str:
-    """`text` with its placeholders as one can look at them: <leave>; links of entries without their tokens."""
-    return _PLACE.sub(r"<\1>", _ENTRY_WORD.sub("", text))
 
 
 class _Slot(NamedTuple):
@@ -100,6 +78,32 @@ def alternative_body(text: str, html: str, boundary: str) -> Body:
     return _multipart("multipart/alternative", parts, boundary)
 
 
+class File(NamedTuple):
+    """A file to attach; `name` and `type` as somebody gave them."""
+
+    name: str
+    type: str
+    data: bytes
+
+
+def files_body(text: str, files: Iterable[File], boundary: str) -> Body:
+    """Text and files after it, which are never opened by themselves (RFC 2183). Raises BadBody."""
+    parts = [text_body(text)]
+    for file in files:
+        name = "".join(sign if sign in _PLAIN else "_" for sign in file.name)[:NAME_MAX] or "file"
+        kind = file.type if _TYPE.match(file.type) and not file.type.startswith(("multipart/", "message/")) else _OPAQUE
+        more = () if name == file.name else (f"filename*=utf-8''{percent(file.name[:60])};",)
+        fields = [
+            Field("Content-Type", (kind,)),
+            Field("Content-Disposition", ("attachment;", *more, f'filename="{name}"')),
+            Field("Content-Transfer-Encoding", ("base64",)),
+        ]
+        parts.append(Body(fields, (encodebytes(file.data).replace(b"\n", b"\r\n"),)))
+    if not _BOUNDARY.match(boundary) or boundary in text:
+        raise BadBody("the boundary is not one, or occurs in the text")
+    return _multipart("multipart/mixed", parts, boundary)
+
+
 def mime_digest_body(text: str, messages: Iterable[bytes], boundary: str) -> Body:
     """Text, then whole mails as a multipart/digest (RFC 2046 section 5.1.5): a mail program opens and answers each by itself."""
     inner = f"{boundary}.d"
@@ -111,6 +115,27 @@ def mime_digest_body(text: str, messages: Iterable[bytes], boundary: str) -> Bod
     # The blank line before a mail says that its part has no header: in a digest it is a message/rfc822 (RFC 2046).
     digest = _multipart("multipart/digest", parts, inner, extra, has_headers=False)
     return _multipart("multipart/mixed", (text_body(text), digest), boundary, extra)
+
+
+def attached_body(text: str, mails: Iterable[tuple[str, bytes]], boundary: str) -> Body:
+    """Text, and whole mails attached to it by name (RFC 2046 section 5.2.1). Raises BadBody for a boundary that occurs in it."""
+    parts = [text_body(text)]
+    extra: list[Field] = []
+    for name, mail in mails:
+        if boundary.encode() in mail:
+            raise BadBody("the boundary occurs in a mail")
+        is_8bit = not mail.isascii()
+        eight = [Field("Content-Transfer-Encoding", ("8bit",))] if is_8bit else []
+        extra = extra or eight
+        fields = [
+            Field("Content-Type", ("message/rfc822",)),
+            *eight,
+            Field("Content-Disposition", ("attachment;", f'filename="{name}"')),
+        ]
+        parts.append(Body(fields, (mail,)))
+    if boundary in text or not _BOUNDARY.match(boundary):
+        raise BadBody("the boundary is not one, or occurs in the text")
+    return _multipart("multipart/mixed", parts, boundary, extra)
 
 
 def _multipart(kind: str, parts: Iterable[Body], boundary: str, extra: Iterable[Field] = (), *, has_headers: bool = True) -> Body:
@@ -160,9 +185,9 @@ def _part(kind: str, data: bytes, encoding: str, *, is_html: bool) -> Body:
 
 def _slot(text: str, encoding: str, *, is_html: bool) -> _Slot | _Entries:
     """A line with placeholders; encoded now when these are tokens of entries only, of which a page may have hundreds."""
-    names = tuple(f"{_ENTRY}{marker}" for marker in _ENTRY_PLACE.findall(text))
+    names = tuple(f"{ENTRY}{marker}" for marker in ENTRY_PLACE.findall(text))
     if len(names) == text.count("\x02"):
-        line = _encode(_as_bytes(_ENTRY_PLACE.sub(lambda match: "0" * 28 + match[1].ljust(9, "!"), text)), encoding)
+        line = _encode(_as_bytes(ENTRY_PLACE.sub(lambda match: "0" * 28 + match[1].ljust(9, "!"), text)), encoding)
         between = tuple(_DUMMY.split(line)[::2])
         # A line that was broken within a token is encoded when it is filled.
         if len(between) == len(names) + 1:
@@ -179,7 +204,7 @@ def _fill(slot: _Slot | _Entries, values: Mapping[str, str]) -> bytes:
         text = values[match[1]]
         return str(escape(text)) if slot.is_html else text
 
-    return _encode(_as_bytes(_PLACE.sub(value, slot.text)), slot.encoding)
+    return _encode(_as_bytes(PLACE.sub(value, slot.text)), slot.encoding)
 
 
 def _page(html: str) -> bytes:

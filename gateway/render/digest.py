@@ -15,11 +15,11 @@ from gateway.digest.activity import activity
 from gateway.digest.issue import Issue, ThreadPart
 from gateway.mail.address import Address
 from gateway.render.blocks import clean, one_line
-from gateway.render.body import Placeholder
 from gateway.render.dates import reading_date
 from gateway.render.links import mailto
 from gateway.render.markup import Typesetter
 from gateway.render.page import anchor, list_bars, list_cells
+from gateway.render.places import Placeholder
 from gateway.render.plain import WIDTH, enclose
 from gateway.render.rows import Row, contents, list_rows
 from gateway.render.templates import html_environment, text_environment
@@ -60,9 +60,9 @@ def render_issue(
     )
 
 
-def render_thread_text(part: ThreadPart, zone: ZoneInfo, *, override: Path | None = None) -> str:
+def render_thread_text(part: ThreadPart, zone: ZoneInfo, *, language: str = "en", override: Path | None = None) -> str:
     """One thread as the text part of a digest shows it, without links: what `gateway thread show` prints."""
-    words = wording()
+    words = wording(language)
     messages = enclose(list_rows(part, zone, None, words), words)
     return text_environment(override).get_template("thread.txt.j2").render(messages=messages)
 

@@ -77,6 +77,11 @@ def id_field(name: str, msgids: Iterable[str]) -> Field:
     return Field(name, tokens)
 
 
+def is_msgid(text: str) -> bool:
+    """Whether `id_field` takes it."""
+    return _MSGID.match(text) is not None and _CONTROL.search(text) is None
+
+
 def link_field(name: str, link: str) -> Field:
     """A List-* field of RFC 2369: one link in angle brackets."""
     return Field(name, (f"<{link}>",))

@@ -77,6 +77,8 @@ def _lines(place: Place) -> list[str]:
 def _render(template: str, forum: Forum, language: str, **values: object) -> str:
     words = wording(language)
     name = clip(one_line(forum.title) or forum.name, NAME_MAX)
-    return text_environment().get_template(template).render(
-        _=words.word, name=name, request=f"{forum.name}-request@{forum.domain}", address=str(forum.address), **values
+    return (
+        text_environment()
+        .get_template(template)
+        .render(_=words.word, name=name, request=f"{forum.name}-request@{forum.domain}", address=str(forum.address), **values)
     )

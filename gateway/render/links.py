@@ -11,7 +11,7 @@ from functools import lru_cache
 from string import ascii_letters, digits
 
 from gateway.mail.address import Address
-from gateway.render.body import entry_place
+from gateway.render.places import entry_place
 
 _UNRESERVED = frozenset(f"{ascii_letters}{digits}-._~")
 _BYTES = [chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]

@@ -28,11 +28,20 @@ def probe_notice(forum: Forum, status: str, language: str) -> str:
     return template.render(_=words.word, name=_name(forum), status=status)
 
 
+def why_uncounted(why: Uncounted, language: str) -> str:
+    """A sentence on why a vote does not count."""
+    words = wording(language)
+    if why is Uncounted.OWN:
+        return words.word("It was for a comment of your own. Votes are for those of others.")
+    if why is Uncounted.NOT_THERE:
+        return words.word("The comment that it was for is not here: it may not have arrived, or\nhave been removed.")
+    return words.word("Members do not vote in this discussion.")
+
+
 def vote_notice(forum: Forum, why: Uncounted, language: str) -> str:
     """To a member whose vote does not count."""
-    words = wording(language)
     template = text_environment().get_template("uncounted.txt.j2")
-    return template.render(_=words.word, name=_name(forum), why=why)
+    return template.render(_=wording(language).word, name=_name(forum), why=why_uncounted(why, language))
 
 
 def pause_notice(forum: Forum, handle: str, status: str) -> str:

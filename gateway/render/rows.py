@@ -118,6 +118,8 @@ def contents(rows: list[Row], most: int) -> Iterator[Row]:
 
 
 def _label(entry: Entry, head: str, words: Wording) -> str:
+    if entry.is_withdrawn:
+        return words.word("a comment withdrawn by its author" if entry.depth else "an article withdrawn by its author")
     if entry.is_removed:
         return words.word("a comment that was removed" if entry.depth else "an article that was removed")
     if entry.is_ghost:

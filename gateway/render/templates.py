@@ -15,7 +15,7 @@ from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gateway.render.blocks import Cleaned, clean
-from gateway.render.body import Placeholder
+from gateway.render.places import Placeholder
 from gateway.render.styles import InlineStyles, Styles
 
 CSS = "digest.css"

@@ -1,6 +1,7 @@
 """One connection: bytes in, replies out, and how it ends (RFC 5321 sections 3.1, 3.8 and 4.5.3.2).
 
-aiosmtpd gives the stream protocol, the session object and STARTTLS; the loop, the commands and DATA are our own.
+aiosmtpd gives the protocol, the session object and STARTTLS; the loop, the commands and DATA are our own. What comes is
+kept here and not in a stream reader, whose ways cost more than the commands: one wait for each read of the socket.
 `session` says what the commands mean.
 
 A client that hangs up cancels nothing: the loop meets the end of input when it next reads, and a mail that was handed
@@ -25,9 +26,8 @@ from gateway.smtp.callers import network_of
 from gateway.smtp.lobby import Lobby
 from gateway.smtp.replies import WIRE, Event
 
-# What one read may take; the stream reader holds at most twice its limit and one read of the loop (256 KiB).
-PIECE = 1 << 18
-_READER_LIMIT = 1 << 17
+# What may wait to be read before the client is kept waiting; one read of the loop (256 KiB) comes on top.
+_UNREAD_MAX = 1 << 17
 # How long a client that was told goodbye may take to read it.
 LINGER = 1.0
 
@@ -50,9 +50,7 @@ class Connection(SMTP):
         # SMTP's own constructor inspects every attribute of its class for each connection, which costs more than a mail
         # (255 us); what its STARTTLS and its stream need is set here instead.
         loop = asyncio.get_running_loop()
-        asyncio.StreamReaderProtocol.__init__(
-            self, asyncio.StreamReader(limit=_READER_LIMIT, loop=loop), self._cb_client_connected, loop=loop
-        )
+        asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop=loop)
         self.loop = loop
         self.tls_context = lobby.tls
         self.transport = self.session = self.envelope = None
@@ -68,6 +66,9 @@ class Connection(SMTP):
         self._inbox = b""
         self._at = 0
         self._is_overlong = False
+        self._unread = b""
+        self._is_at_end = self._is_kept_waiting = False
+        self._reading: asyncio.Future[None] | None = None
         self._out: list[bytes] = []
         self._decision: Future[Any] | None = None
         self._born = self._since = time.monotonic()
@@ -91,10 +92,27 @@ class Connection(SMTP):
             self._network = network
             self._lobby.enter(self)
             stream.set_write_buffer_limits(high=self._limits.write_buffer)
+        # What was said in clear is no part of what TLS protects.
+        self._unread = b""
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps what came for who reads next; a client that is far ahead of us is not listened to for a while."""
+        self._unread = self._unread + data if self._unread else data
+        if self._reading is not None:
+            self._wake()
+        elif len(self._unread) > _UNREAD_MAX and not self._is_kept_waiting:
+            self._is_kept_waiting = True
+            cast(asyncio.Transport, self.transport).pause_reading()
+
+    def _wake(self) -> None:
+        self._is_at_end = self._is_at_end or self._is_lost
+        if self._reading is not None and not self._reading.done():
+            self._reading.set_result(None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._is_lost = True
+        self._wake()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         if self._original_transport is not None:
             # Else it reports an end of input to a protocol that is gone.
@@ -105,7 +123,8 @@ class Connection(SMTP):
         """A client that has only closed its own side still gets its reply, which TLS cannot do."""
         if self._network is None:
             return False
-        self._reader.feed_eof()
+        self._is_at_end = True
+        self._wake()
         return self._original_transport is None
 
     def _reset_timeout(self, duration: float | None = None) -> None:
@@ -153,16 +172,30 @@ class Connection(SMTP):
     async def _read_more(self) -> bool:
         """Sends what is to be said and waits for more; False when nothing more will come."""
         await self._flush()
-        piece = await self._reader.read(PIECE)
+        piece = await self._read()
         if not piece or self._phase is Phase.LEAVING:
             return False
         self._inbox = self._inbox[self._at :] + piece
         self._at = 0
         return True
 
+    async def _read(self) -> bytes:
+        """What has come, or what comes next; b"" when nothing more will."""
+        while not self._unread and not self._is_at_end:
+            self._reading = self.loop.create_future()
+            try:
+                await self._reading
+            finally:
+                self._reading = None
+        piece, self._unread = self._unread, b""
+        if self._is_kept_waiting:
+            self._is_kept_waiting = False
+            cast(asyncio.Transport, self.transport).resume_reading()
+        return piece
+
     def _has_early_bytes(self) -> bool:
         """Whether the client went on talking when it had to wait for our reply."""
-        return self._at < len(self._inbox) or bool(self._reader._buffer)  # type: ignore[attr-defined]
+        return self._at < len(self._inbox) or bool(self._unread)
 
     def _has_talked_first(self) -> bool:
         """Whether bytes came before the banner; they may still be in the kernel, for nobody has read yet."""
@@ -175,9 +208,10 @@ class Connection(SMTP):
 
     async def _flush(self) -> None:
         if self._out and self._phase is not Phase.LEAVING:
-            self._writer.write(b"".join(self._out))
+            cast(asyncio.Transport, self.transport).write(b"".join(self._out) if len(self._out) > 1 else self._out[0])
             self._out.clear()
-            await self._writer.drain()
+            if self._paused:  # type: ignore[attr-defined]
+                await self._writer.drain()
 
     # The end.
 

@@ -16,6 +16,7 @@ from gateway.smtp.replies import Event
 from gateway.smtp.spool import SpoolFile
 
 _END = b"\r\n.\r\n"
+_LINE_DOT = b"\r\n."
 _HEADS = tuple(_END[:length] for length in range(4, 0, -1))
 
 
@@ -76,27 +77,28 @@ class DataReader:
     def feed(self, piece: bytes) -> bool:
         """Takes the next piece; True when the mail has ended, and then `rest` is what came after its end."""
         block = self._tail + piece
-        # Most pieces hold no dot at all, which is found out at memory speed.
-        end = block.find(_END) if b"." in block else -1
+        # The first dot that begins a line is stuffed or the end; mostly it is the end, and there is none before it.
+        dot = block.find(_LINE_DOT) if b"." in block else -1
+        end = block.find(_END, dot) if dot >= 0 else -1
         if end >= 0:
             self._tail = b""
             self.rest = block[end + len(_END) :]
-            self._take(block[: end + 2])
+            self._take(block[: end + 2], is_stuffed=dot < end)
             return True
         # A piece never ends inside what may become the end of data, a stuffed dot or a CR LF.
         for head in _HEADS:
             if block.endswith(head):
                 self._tail = head
-                self._take(block[: -len(head)])
+                self._take(block[: -len(head)], is_stuffed=dot >= 0)
                 return False
         self._tail = b""
-        self._take(block)
+        self._take(block, is_stuffed=dot >= 0)
         return False
 
-    def _take(self, part: bytes) -> None:
+    def _take(self, part: bytes, *, is_stuffed: bool) -> None:
         if not part:
             return
-        if b"." in part:
+        if is_stuffed:
             part = part.replace(b"\r\n.", b"\r\n")
         if self._is_first:
             self._is_first = False

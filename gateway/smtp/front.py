@@ -18,6 +18,7 @@ from pathlib import Path
 
 from gateway.mail.address import is_domain
 from gateway.mail.envelope import Via
+from gateway.smtp.auth import Authenticator
 from gateway.smtp.door import Door
 from gateway.smtp.limits import Limits
 from gateway.smtp.lobby import Lobby
@@ -60,12 +61,19 @@ class FrontDoor:
     """Listens from `start` to `drain`, both on one event loop."""
 
     def __init__(
-        self, settings: FrontDoorSettings, *, door: Door, tls: ssl.SSLContext | None, now: Callable[[], datetime]
+        self,
+        settings: FrontDoorSettings,
+        *,
+        door: Door,
+        tls: ssl.SSLContext | None,
+        now: Callable[[], datetime],
+        authenticator: Authenticator | None = None,
     ) -> None:
         self._settings = settings
         self._door = door
         self._tls = tls
         self._now = now
+        self._authenticator = authenticator
         self._servers: dict[Via, asyncio.Server] = {}
         self._lobby: Lobby | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -90,6 +98,7 @@ class FrontDoor:
             tls=self._tls,
             spool=settings.spool,
             now=self._now,
+            authenticator=self._authenticator,
         )
         try:
             await self._listen(Via.SMTP, settings.smtp)

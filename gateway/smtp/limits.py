@@ -31,6 +31,9 @@ class Limits:
     unknown_commands: int = 3
     # NOOP, RSET, VRFY and HELP since the last mail that we took.
     empty_commands: int = 20
+    # Wrong passwords of one session, and the seconds that each costs.
+    logins: int = 3
+    login_delay: float = 5
     command_line: int = 2048
     greeting_name: int = 512
 

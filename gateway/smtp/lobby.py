@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from gateway.smtp.auth import MECHANISMS, Authenticator, Guard
 from gateway.smtp.callers import Callers
 from gateway.smtp.door import Door
 from gateway.smtp.limits import Limits
@@ -46,9 +47,11 @@ class Lobby:
 
     __slots__ = (
         "_greetings",
+        "authenticator",
         "banner",
         "callers",
         "door",
+        "guard",
         "guests",
         "has_space",
         "hostname",
@@ -71,6 +74,7 @@ class Lobby:
         spool: Path,
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.door = door
         self.hostname = hostname
@@ -78,6 +82,8 @@ class Lobby:
         self.tls = tls
         self.spool = spool
         self.now = now
+        self.authenticator = authenticator
+        self.guard = Guard(clock)
         self.callers = Callers(limits)
         self.routes = Routes(door, clock)
         self.guests: set[Guest] = set()
@@ -96,6 +102,8 @@ class Lobby:
         services = [f"SIZE {self.limits.message_size}", "8BITMIME", "SMTPUTF8", "PIPELINING"]
         if self.tls is not None and not is_secure:
             services.append("STARTTLS")
+        if self.authenticator is not None and is_secure:
+            services.append(f"AUTH {MECHANISMS}")
         lines = [self.hostname, *services, "ENHANCEDSTATUSCODES"]
         return "".join(f"250{' ' if line is lines[-1] else '-'}{line}\r\n" for line in lines).encode("ascii")
 

@@ -23,6 +23,7 @@ class Event(StrEnum):
     HELP = "help"
     READY_FOR_TLS = "ready for TLS"
     GO_ON = "go on"
+    LOGGED_IN = "logged in"
 
     SHUTTING_DOWN = "shutting down"
     TOO_MANY_CONNECTIONS = "too many connections"
@@ -30,6 +31,9 @@ class Event(StrEnum):
     TOO_SLOW = "too slow"
     TOO_MANY_ERRORS = "too many errors"
     TROUBLE = "trouble"
+    LOGIN_LATER = "login later"
+    LOGIN_TROUBLE = "login trouble"
+    TOO_MANY_POSTS = "too many posts"
     NO_SPACE = "no space"
     TOO_MANY_RECIPIENTS = "too many recipients"
 
@@ -40,6 +44,10 @@ class Event(StrEnum):
     BAD_PATH = "bad path"
     NO_SUCH_SERVICE = "no such service"
     NOT_HTTP = "not HTTP"
+    NO_MECHANISM = "no such mechanism"
+    NEEDS_TLS = "needs TLS"
+    LOGIN_CANCELLED = "login cancelled"
+    LOGIN_FAILED = "login failed"
     WRONG_ORDER = "wrong order"
     NO_RECIPIENT = "no recipient"
     NOT_OURS = "not ours"
@@ -78,23 +86,31 @@ REPLIES: dict[Event, Reply] = {
     Event.HELP: Reply(214, "2.0.0", "This server speaks RFC 5321"),
     Event.READY_FOR_TLS: Reply(220, "2.0.0", "Ready to start TLS"),
     Event.GO_ON: Reply(354, "", "End data with <CR><LF>.<CR><LF>"),
+    Event.LOGGED_IN: Reply(235, "2.7.0", "Logged in"),
     Event.SHUTTING_DOWN: Reply(421, "4.3.2", "Shutting down, try again later"),
     Event.TOO_MANY_CONNECTIONS: Reply(421, "4.3.2", "Too many connections, try again later"),
     Event.TOO_MANY_FROM_YOU: Reply(421, "4.7.0", "Too many connections from your network"),
     Event.TOO_SLOW: Reply(421, "4.4.2", "Timeout, closing the connection"),
     Event.TOO_MANY_ERRORS: Reply(421, "4.7.0", "Too many errors, closing the connection"),
+    Event.TOO_MANY_POSTS: Reply(450, "4.7.1", "Too many posts this hour, try again later"),
     Event.TROUBLE: Reply(451, "4.3.0", "Trouble on our side, try again later"),
     Event.NO_SPACE: Reply(452, "4.3.1", "Not enough space, try again later"),
     Event.TOO_MANY_RECIPIENTS: Reply(452, "4.5.3", "Too many recipients, send the rest in another mail"),
+    Event.LOGIN_LATER: Reply(454, "4.7.0", "Too many failures, try again later"),
+    Event.LOGIN_TROUBLE: Reply(454, "4.7.0", "Trouble on our side, try again later"),
     Event.UNKNOWN_COMMAND: Reply(500, "5.5.1", "Unknown command"),
     Event.LINE_TOO_LONG: Reply(500, "5.5.2", "Command line too long"),
     Event.BAD_LINE: Reply(500, "5.5.2", "Commands are printable and end with CR LF"),
     Event.BAD_ARGUMENT: Reply(501, "5.5.4", "Syntax error in the argument"),
     Event.BAD_PATH: Reply(501, "5.1.3", "Syntax error in the address, or no angle brackets"),
+    Event.LOGIN_CANCELLED: Reply(501, "5.7.0", "Login cancelled"),
     Event.NO_SUCH_SERVICE: Reply(502, "5.5.1", "Command not offered here"),
     Event.NOT_HTTP: Reply(502, "5.7.0", "This is not a web server"),
     Event.WRONG_ORDER: Reply(503, "5.5.1", "Commands in the wrong order"),
     Event.NO_RECIPIENT: Reply(503, "5.5.1", "No valid recipients"),
+    Event.NO_MECHANISM: Reply(504, "5.5.4", "This mechanism is not offered"),
+    Event.LOGIN_FAILED: Reply(535, "5.7.8", "Name or password is wrong"),
+    Event.NEEDS_TLS: Reply(538, "5.7.11", "Start TLS first"),
     Event.NOT_OURS: Reply(550, "5.1.1", "No such address here"),
     Event.BARE_LINE_END: Reply(550, "5.6.11", "Bare CR, bare LF or NUL in the mail"),
     Event.TOO_BIG: Reply(552, "5.3.4", "Mail too big"),
@@ -117,6 +133,10 @@ _REFUSALS: dict[Reason, Event] = {
     Reason.NO_SPACE: Event.NO_SPACE,
     Reason.TROUBLE: Event.TROUBLE,
 }
+_DELAYS: dict[Reason, Event] = {
+    Reason.NO_SPACE: Event.NO_SPACE,
+    Reason.TOO_MANY: Event.TOO_MANY_POSTS,
+}
 
 
 def event_of(decision: Decision) -> Event:
@@ -124,7 +144,7 @@ def event_of(decision: Decision) -> Event:
     if decision.verdict is Verdict.REFUSE:
         return _REFUSALS.get(decision.reason, Event.REFUSED)
     if decision.verdict is Verdict.DEFER:
-        return Event.NO_SPACE if decision.reason is Reason.NO_SPACE else Event.TROUBLE
+        return _DELAYS.get(decision.reason, Event.TROUBLE)
     return Event.OK
 
 

@@ -19,8 +19,9 @@ from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Destination
 from gateway.mail.verdict import Decision
+from gateway.smtp.auth import authenticate, without_auth
 from gateway.smtp.commands import Command, Dialogue, Work
-from gateway.smtp.connection import PIECE, Phase
+from gateway.smtp.connection import Phase
 from gateway.smtp.data import DataReader
 from gateway.smtp.paths import NO_PARAMETERS, Keyword, Parameters, parse_parameters, parse_path
 from gateway.smtp.replies import Event, event_of, event_of_all
@@ -53,8 +54,26 @@ class SmtpSession(Dialogue):
 
     via: ClassVar[Via] = Via.SMTP
 
+    def _set_rset_state(self) -> None:
+        super()._set_rset_state()
+        # Nor does a login from before TLS count, of which there is none.
+        self._account: Address | None = None
+        if self._original_transport is None:
+            self._logins = 0
+
     def _forget_mail(self) -> None:
         self._mail: Transaction | None = None
+
+    def _do_auth(self, argument: bytes) -> Work:
+        if self._lobby.authenticator is None:
+            self._fault(Event.NO_SUCH_SERVICE)
+        elif self._tls_protocol is None:
+            self._fault(Event.NEEDS_TLS)
+        elif not self._has_greeted or self._mail is not None or self._account is not None:
+            self._fault(Event.WRONG_ORDER)
+        else:
+            return authenticate(self, argument)
+        return None
 
     def _do_mail(self, argument: bytes) -> None:
         if not self._has_greeted or self._mail is not None:
@@ -78,6 +97,8 @@ class SmtpSession(Dialogue):
             self._say(Event.OK)
 
     def _mail_parameters(self, text: bytes) -> Parameters | Event:
+        if self._lobby.authenticator is not None:
+            text = without_auth(text)
         if not text:
             return NO_PARAMETERS
         return parse_parameters(text) if self._is_extended else Event.UNKNOWN_PARAMETER
@@ -164,7 +185,7 @@ class SmtpSession(Dialogue):
         """Feeds the reader up to the final dot; False when there will be none."""
         await self._flush()
         while True:
-            piece = await self._reader.read(PIECE)
+            piece = await self._read()
             if not piece or self._phase is Phase.LEAVING:
                 return False
             self._since = time.monotonic()
@@ -204,6 +225,7 @@ class SmtpSession(Dialogue):
             received_at=self._lobby.now(),
             via=self.via,
             peer=self.peer,
+            account=self._account,
         )
 
     def _replies(self, mail: Transaction, decisions: tuple[Decision, ...]) -> Sequence[Event]:
@@ -214,6 +236,7 @@ class SmtpSession(Dialogue):
 
     _COMMANDS: ClassVar[dict[bytes, Command]] = {
         **Dialogue._COMMANDS,
+        b"AUTH": _do_auth,
         b"MAIL": _do_mail,
         b"RCPT": _do_rcpt,
         b"DATA": _do_data,

@@ -6,7 +6,7 @@ mails costs a handful of statements however many mails it has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,21 +26,20 @@ _FORUM: BindParameter[UUID] = bindparam("forum")
 _OF_POST = (POST.c.msgid, POST.c.parent, POST.c.thread_id, POST.c.date, POST.c.base, POST.c.is_reply, POST.c.rule)
 _POSTS = Lookup(_OF_POST, POST.c.msgid, " AND NOT is_imposter")
 _MOVES = Lookup((MOVE.c.id, MOVE.c.msgid, MOVE.c.parent, MOVE.c.is_undone), MOVE.c.msgid)
-_BY_SUBJECT = select(*_OF_POST).where(
-    POST.c.forum_id == bindparam("forum"),
-    POST.c.base.in_(bindparam("bases", expanding=True)),
-    POST.c.base != "",
-    POST.c.date >= bindparam("since"),
-    POST.c.date <= bindparam("until"),
-    POST.c.is_imposter.is_(False),
+_BY_SUBJECT = Lookup(
+    _OF_POST,
+    POST.c.base,
+    " AND base <> '' AND date >= %s AND date <= %s AND NOT is_imposter",
+    (POST.c.date, POST.c.date),
 )
 _GHOSTS = Lookup((GHOST.c.msgid, GHOST.c.parent, GHOST.c.thread_id, GHOST.c.date, GHOST.c.claimant), GHOST.c.msgid)
-_CLAIMS = select(CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date).where(CLAIM.c.forum_id == _FORUM)
-_CLAIMS_ON = _CLAIMS.where(CLAIM.c.ghost == bindparam("ghost_id"))
-_CLAIMS_BY = _CLAIMS.where(CLAIM.c.claimant == bindparam("claimant_id"))
-_BEST_CLAIM = _CLAIMS_ON.where(
+_OF_CLAIM = (CLAIM.c.ghost, CLAIM.c.claimant, CLAIM.c.position, CLAIM.c.next, CLAIM.c.date)
+_CLAIMS_ON, _CLAIMS_BY = Lookup(_OF_CLAIM, CLAIM.c.ghost), Lookup(_OF_CLAIM, CLAIM.c.claimant)
+_BEST_CLAIM = select(*_OF_CLAIM).where(
+    CLAIM.c.forum_id == _FORUM,
+    CLAIM.c.ghost == bindparam("ghost_id"),
     CLAIM.c.date
-    == select(func.min(CLAIM.c.date)).where(CLAIM.c.forum_id == _FORUM, CLAIM.c.ghost == bindparam("ghost_id")).scalar_subquery()
+    == select(func.min(CLAIM.c.date)).where(CLAIM.c.forum_id == _FORUM, CLAIM.c.ghost == bindparam("ghost_id")).scalar_subquery(),
 )
 _REMOVE_CLAIM = delete(CLAIM).where(
     CLAIM.c.forum_id == _FORUM, CLAIM.c.ghost == bindparam("ghost_id"), CLAIM.c.claimant == bindparam("claimant_id")
@@ -66,7 +65,12 @@ def _post(msgid: str, parent: str | None, thread: UUID, date: datetime, base: st
 
 def place_of(post: Container) -> dict[str, Any]:
     """The columns of a post that threading decides, but for its thread."""
-    return {"parent": post.parent, "date": post.date, "rule": post.rule, "base": post.base, "is_reply": post.is_reply}
+    return {"parent": post.parent, "date": post.date, "rule": str(post.rule), "base": post.base, "is_reply": post.is_reply}
+
+
+def _in_order(rows: Iterable[Sequence[Any]]) -> list[Claim]:
+    # Sorted here: engines need not order text alike, and Python's order is the one that `thread` uses.
+    return sorted((Claim(*row) for row in rows), key=lambda claim: claim.key)
 
 
 class TableArchive:
@@ -143,11 +147,9 @@ class TableArchive:
     def fetch_subjects(self, bases: Iterable[str], since: datetime, until: datetime) -> None:
         """Makes the posts with those base subjects and a date in that range known."""
         wanted = sorted(set(bases))
-        for run in slices(wanted):
-            values = {"forum": self._forum, "bases": run, "since": since, "until": until}
-            for row in self._db.execute(_BY_SUBJECT, values):
-                if row.msgid not in self._known:
-                    self._remember(_post(*row))
+        for row in _BY_SUBJECT.find(self._db, self._forum, wanted, since, until):
+            if row[0] not in self._known:
+                self._remember(_post(*row))
         self._subjects.update(dict.fromkeys(wanted, (since, until)))
 
     def by_subject(self, base: str, since: datetime, until: datetime) -> list[Container]:
@@ -166,21 +168,17 @@ class TableArchive:
         self._db.execute(_REMOVE_CLAIM, ids)
 
     def claims_on(self, ghost: str) -> list[Claim]:
-        return self._find_claims(_CLAIMS_ON, ghost_id=ghost)
+        self._flush_claims()
+        return _in_order(_CLAIMS_ON.find(self._db, self._forum, [ghost]))
 
     def claims_by(self, claimant: str) -> list[Claim]:
-        return self._find_claims(_CLAIMS_BY, claimant_id=claimant)
+        self._flush_claims()
+        return _in_order(_CLAIMS_BY.find(self._db, self._forum, [claimant]))
 
     def best_claim(self, ghost: str) -> Claim | None:
-        found = self._find_claims(_BEST_CLAIM, ghost_id=ghost)
-        return found[0] if found else None
-
-    def _find_claims(self, query: Any, **ids: str) -> list[Claim]:
         self._flush_claims()
-        found = [Claim(*row) for row in self._db.execute(query, {"forum": self._forum, **ids})]
-        # Sorted here: engines need not order text alike, and Python's order is the one that `thread` uses.
-        found.sort(key=lambda claim: claim.key)
-        return found
+        found = _in_order(self._db.execute(_BEST_CLAIM, {"forum": self._forum, "ghost_id": ghost}))
+        return found[0] if found else None
 
     def smaller(self, one: UUID, other: UUID) -> tuple[UUID, UUID]:
         self.flush()
@@ -262,6 +260,8 @@ class TableArchive:
         self._db.execute(update(POST).where(here, POST.c.is_imposter.is_(False)).values(**place_of(post)))
 
     def _flush_claims(self) -> None:
+        if not self._claims:
+            return
         names = ("ghost", "claimant", "position", "next", "date")
         rows = [{"forum_id": self._forum} | {name: getattr(claim, name) for name in names} for claim in self._claims]
         _INSERT_CLAIM.insert(self._db, rows)

@@ -7,10 +7,11 @@ cursor, inside the transaction that SQLAlchemy began.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Table, insert
+from sqlalchemy import Boolean, Column, Connection, DateTime, LargeBinary, Table, TypeDecorator, insert
 from sqlmodel import SQLModel
 
 from gateway.store.tables import Id
@@ -40,14 +41,34 @@ class _Insert(NamedTuple):
 
 
 def _converter(column: Column[Any], connection: Connection) -> _Convert:
-    if isinstance(column.type, Id) and connection.dialect.name == "sqlite":
-        # A dozen ids a mail: SQLAlchemy's way to the same bytes is three calls each.
-        return _bytes_of
-    return column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    kind = column.type
+    if connection.dialect.name == "sqlite":
+        # A dozen ids and four times a mail: SQLAlchemy's way to the same values is three calls each. The driver takes int, str
+        # and bytearray as they are; for bytes, bool and members of an enum it looks for an adapter first, which costs more.
+        if isinstance(kind, Id):
+            return _bytes_of
+        if isinstance(kind, TypeDecorator) and isinstance(kind.impl, DateTime):
+            return _text_of
+        if isinstance(kind, Boolean):
+            return int
+        if isinstance(kind, LargeBinary):
+            return bytearray
+    return kind.dialect_impl(connection.dialect).bind_processor(connection.dialect)
 
 
-def _bytes_of(value: UUID | None) -> bytes | None:
-    return value.bytes if value is not None else None
+def _bytes_of(value: UUID | None) -> bytearray | None:
+    return bytearray(value.int.to_bytes(16)) if value is not None else None
+
+
+def _text_of(value: datetime | None) -> str | None:
+    """As SQLAlchemy stores an instant in SQLite: UTC, with microseconds and without a zone."""
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise ValueError("an instant without a zone")
+        value = value.astimezone(UTC)
+    return value.isoformat(" ", "microseconds")[:26]
 
 
 class Bulk:
@@ -80,36 +101,42 @@ class Bulk:
 
 
 class Lookup:
-    """SELECT of some columns by forum and a list of values of one column; `more` is a constant condition."""
+    """SELECT of some columns by forum and a list of values of one column.
 
-    def __init__(self, columns: Sequence[Column[Any]], by: Column[Any], more: str = "") -> None:
+    `more` is one more condition, with a "%s" for each value that is compared with one of the columns `given`.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column[Any]], by: Column[Any], more: str = "", given: Sequence[Column[Any]] = ()
+    ) -> None:
         self._columns = columns
         names = ", ".join(column.name for column in columns)
         self._head = f"SELECT {names} FROM {by.table.name} WHERE forum_id = %s AND {by.name}"  # noqa: S608 - names of our own
         self._forum: Column[Any] = by.table.c.forum_id
         self._more = more
-        self._converts: dict[str, tuple[_Convert, list[_Convert]]] = {}
+        self._given = given
+        self._converts: dict[str, tuple[list[_Convert], list[_Convert]]] = {}
 
-    def find(self, connection: Connection, forum_id: Any, values: Iterable[str]) -> Iterator[list[Any]]:
-        """The rows, in no order. Values must be text."""
-        convert_forum, converts = self._converts.get(connection.dialect.name) or self._make(connection)
-        forum = convert_forum(forum_id) if convert_forum else forum_id
+    def find(self, connection: Connection, forum_id: Any, values: Iterable[str], *given: Any) -> Iterator[list[Any]]:
+        """The rows, in no order. Values must be text; `given` is of the types of those columns."""
+        binds, converts = self._converts.get(connection.dialect.name) or self._make(connection)
+        forum, *rest = [one if bind is None else bind(one) for one, bind in zip((forum_id, *given), binds, strict=True)]
         cursor = connection.connection.cursor()
         for run in slices(values):
             if connection.dialect.name == "sqlite":
                 # Padded with one of its own values, again for the cache of statements.
                 size = 1 << (len(run) - 1).bit_length()
                 marks = ", ".join("?" * size)
-                sql = f"{self._head.replace('%s', '?')} IN ({marks}){self._more}"
-                cursor.execute(sql, (forum, *run, *([run[0]] * (size - len(run)))))
+                sql = f"{self._head} IN ({marks}){self._more}".replace("%s", "?")
+                cursor.execute(sql, (forum, *run, *([run[0]] * (size - len(run))), *rest))
             else:
-                cursor.execute(f"{self._head} = ANY(%s){self._more}", (forum, list(run)))
+                cursor.execute(f"{self._head} = ANY(%s){self._more}", (forum, list(run), *rest))
             for row in cursor.fetchall():
                 yield [value if convert is None else convert(value) for value, convert in zip(row, converts, strict=True)]
 
-    def _make(self, connection: Connection) -> tuple[_Convert, list[_Convert]]:
+    def _make(self, connection: Connection) -> tuple[list[_Convert], list[_Convert]]:
         dialect = connection.dialect
-        forum = self._forum.type.dialect_impl(dialect).bind_processor(dialect)
+        binds = [_converter(column, connection) for column in (self._forum, *self._given)]
         converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in self._columns]
-        self._converts[dialect.name] = (forum, converts)
-        return forum, converts
+        self._converts[dialect.name] = (binds, converts)
+        return binds, converts

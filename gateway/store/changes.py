@@ -10,22 +10,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
+import zstandard
+from sqlalchemy import Connection, delete, insert, select, update
 
 from gateway.mail.piece import Alteration, Change
 from gateway.store.archive import POST
 from gateway.store.bulk import slices, table_of
-from gateway.store.tables import ChangeRow
+from gateway.store.tables import ChangeRow, RawRow
 
-CHANGE = table_of(ChangeRow)
+CHANGE, RAW = table_of(ChangeRow), table_of(RawRow)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Of a post now; `text` is what it says instead, None for what it said from the beginning."""
+    """Of a post now; `text` is what it says instead, None for what it said from the beginning.
+
+    Of one that `is_removed` only the place is shown; `is_withdrawn` says that its author took it back.
+    """
 
     is_removed: bool = False
     text: str | None = None
+    is_withdrawn: bool = False
 
 
 UNCHANGED = Condition()
@@ -35,6 +40,18 @@ def record(connection: Connection, forum_id: UUID, id: UUID, change: Change) -> 
     """Notes a change."""
     values = {"marker": change.marker, "alteration": change.alteration, "text": change.text, "at": change.at}
     connection.execute(insert(CHANGE).values(forum_id=forum_id, id=id, **values))
+
+
+def purge(connection: Connection, forum_id: UUID, post_id: UUID, mail_id: UUID, rest: bytes) -> None:
+    """Takes a removed post's text from the store, and leaves `rest` of its mail once no other post is made of that."""
+    here = (POST.c.forum_id == forum_id) & (POST.c.mail_id == mail_id)
+    connection.execute(update(POST).where(here, POST.c.id == post_id).values(spans="[]", attachments="[]", icon=""))
+    markers = list(connection.execute(select(POST.c.marker).where(here)).scalars())
+    states = conditions(connection, forum_id, markers)
+    if all(states.get(marker, UNCHANGED).is_removed for marker in markers):
+        connection.execute(delete(RAW).where(RAW.c.forum_id == forum_id, RAW.c.mail_id == mail_id))
+        data = zstandard.ZstdCompressor().compress(rest)
+        connection.execute(insert(RAW).values(forum_id=forum_id, mail_id=mail_id, seq=0, data=data))
 
 
 def conditions(connection: Connection, forum_id: UUID, markers: Iterable[str]) -> dict[str, Condition]:
@@ -50,7 +67,8 @@ def conditions(connection: Connection, forum_id: UUID, markers: Iterable[str]) -
 def _after(condition: Condition, alteration: Alteration, text: str) -> Condition:
     if alteration is Alteration.EDITED:
         return replace(condition, text=text)
-    return replace(condition, is_removed=alteration is Alteration.REMOVED)
+    is_withdrawn = alteration is Alteration.WITHDRAWN
+    return replace(condition, is_removed=is_withdrawn or alteration is Alteration.REMOVED, is_withdrawn=is_withdrawn)
 
 
 def changed_between(

@@ -12,6 +12,7 @@ from gateway.store.archive import CLAIM, GHOST, POST
 from gateway.store.bulk import slices
 from gateway.store.incoming import MARKER
 from gateway.store.keep import DECISION, MAIL
+from gateway.store.roster import FORMER_PREFIX
 from gateway.thread.forest import Claim
 
 # Of a post: its mail, and which piece of it.
@@ -50,6 +51,9 @@ def repair_posts(db: Connection, forum_id: UUID, wanted: Mapping[Key, dict[str, 
         marker = have.marker if have is not None and _is_marker(have.marker, values["marker"]) else _free(values["marker"], taken)
         taken.add(marker)
         values = {**values, "marker": marker}
+        if have is not None and have.author_key.startswith(FORMER_PREFIX) and have.author_key.endswith("@invalid"):
+            # Whoever wished to be forgotten stays so, whatever his mails say.
+            values |= {"author_key": have.author_key, "author_name": ""}
         if have is None:
             facts = {"forum_id": forum_id, "id": new_id(), "mail_id": key[0], "piece": key[1]}
             unpublished = {"number": None, "publish_at": None, "published_at": None, "hidden_by": None, "tag": b""}

@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 # What `Store.read` and `Store.write` give; other rooms hand it on and need not know whose it is.
 Transaction = Connection
 BUSY_MS = 10_000
+FORGET_MS = 500
 
 
 class StoreTrouble(Exception):
@@ -38,6 +39,7 @@ class Store:
         self.is_sqlite = parsed.drivername == "sqlite"
         self._url = parsed
         self._lock = threading.Lock()
+        self._has_remains = False
         if self.is_sqlite:
             if parsed.database in (None, "", ":memory:"):
                 raise StoreTrouble("an SQLite database needs a file")
@@ -50,7 +52,7 @@ class Store:
         elif find_spec("psycopg") is None:
             raise StoreTrouble("for PostgreSQL the driver is missing: pip install 'thread-gateway[postgres]'")
         else:
-            self._writing = create_engine(parsed, pool_size=5, pool_timeout=5, pool_pre_ping=True)
+            self._writing = create_engine(parsed, pool_size=5, pool_timeout=5, pool_pre_ping=True, hide_parameters=True)
             self._reading = self._writing
 
     @contextmanager
@@ -89,6 +91,25 @@ class Store:
             with self._writing.connect() as connection:
                 self._check_durable(connection)
 
+    def forget_deleted(self, *, has_some: bool) -> None:
+        """After rows went that nobody must find: empties SQLite's log, where they stand until then.
+
+        Who reads meanwhile is waited for a moment only; the next call tries again, also when it has nothing of its own.
+        """
+        self._has_remains = self.is_sqlite and (self._has_remains or has_some)
+        if not self._has_remains:
+            return
+        with self._turn():
+            connection = self._writing.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(f"PRAGMA busy_timeout={FORGET_MS}")
+                self._has_remains = bool(cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+                cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+                cursor.close()
+            finally:
+                connection.close()
+
     def close(self) -> None:
         self._writing.dispose()
         self._reading.dispose()
@@ -113,7 +134,7 @@ def read_url(url: str) -> URL:
 
 
 def _sqlite_engine(url: str, begin: str) -> Engine:
-    engine = create_engine(url, pool_size=5, max_overflow=20)
+    engine = create_engine(url, pool_size=5, max_overflow=20, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
@@ -122,6 +143,8 @@ def _sqlite_engine(url: str, begin: str) -> Engine:
         cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+        # What is deleted must not be found in the file: some systems' SQLite is built without it.
+        cursor.execute("PRAGMA secure_delete=ON")
         # A checkpoint every 16 MiB of log: with the default of 4 MiB the copying back costs more than the commits.
         cursor.execute("PRAGMA wal_autocheckpoint=4000")
         cursor.close()

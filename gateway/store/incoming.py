@@ -7,7 +7,6 @@ has the database to himself, and should have nothing else to do meanwhile.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,21 +15,22 @@ from typing import NamedTuple
 from uuid import UUID
 
 import zstandard
+from pydantic_core import to_json
 
 from gateway.mail.address import Address
-from gateway.mail.answer import Answer, piece_msgid
+from gateway.mail.answer import Answer, is_letter, piece_msgid
 from gateway.mail.envelope import Envelope, Raw
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Message, Span
 from gateway.mail.piece import Resolution
 from gateway.mail.verdict import Decision
+from gateway.store.outbox import Letter
 from gateway.thread.forest import Node, effective_date
 from gateway.thread.titles import subject_key
 
 MARKER = 8
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _CROCKFORD for low in _CROCKFORD]
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _threads = threading.local()
 
 
@@ -80,6 +80,7 @@ class Incoming:
     publish_at: datetime | None = None
     tag: bytes = b""
     answers: tuple[Answer, ...] = ()
+    receipt: Letter | None = None
 
     @classmethod
     def of(
@@ -119,7 +120,9 @@ class Incoming:
     def parts(self) -> list[Part]:
         """What the mail says, piece by piece."""
         if not self.answers:
-            node = node_of(self.message, self.envelope.received_at, follows_subjects=self.forum.follows_subjects)
+            node = node_of(
+                self.message, self.envelope.received_at, follows_subjects=self.forum.follows_subjects, domain=self.forum.domain
+            )
             return [Part(0, node, self.message.subject, self.digits, self.spans, self.attachments)]
         return list(parts_of(self.message, self.envelope.received_at, self.forum.domain, self.answers, self.spans))
 
@@ -138,10 +141,16 @@ def compressor() -> Callable[[bytes], bytes]:
     return _threads.compress  # type: ignore[no-any-return]
 
 
-def node_of(message: Message, received_at: datetime, *, follows_subjects: bool = True) -> Node:
-    """What threading needs to know of a mail; nothing of its subject, where the forum does not follow these."""
-    base, is_reply = ("", False) if message.ancestors or not follows_subjects else subject_key(message.subject)
-    return Node(message.msgid, message.ancestors, effective_date(message.date, received_at), base, is_reply)
+def node_of(message: Message, received_at: datetime, *, follows_subjects: bool = True, domain: str = "") -> Node:
+    """What threading needs to know of a mail; nothing of its subject, where the forum does not follow these.
+
+    Letters of ours from `domain` are nobody's parents (design 5.1).
+    """
+    ancestors = message.ancestors
+    if domain and any(is_letter(msgid, domain) for msgid in ancestors):
+        ancestors = tuple(msgid for msgid in ancestors if not is_letter(msgid, domain))
+    base, is_reply = ("", False) if ancestors or not follows_subjects else subject_key(message.subject)
+    return Node(message.msgid, ancestors, effective_date(message.date, received_at), base, is_reply)
 
 
 def parts_of(message: Message, received_at: datetime, domain: str, answers: Sequence[Answer], spans: str) -> Iterator[Part]:
@@ -151,7 +160,7 @@ def parts_of(message: Message, received_at: datetime, domain: str, answers: Sequ
     for piece, one in enumerate(answers):
         ancestors: tuple[str, ...] = (one.answers,) if one.answers is not None else ()
         if one.answers is not None and len(answers) == 1:
-            ancestors += tuple(id for id in message.ancestors if id != one.answers)
+            ancestors += tuple(id for id in message.ancestors if id != one.answers and not is_letter(id, domain))
         yield Part(
             piece=piece,
             node=Node(piece_msgid(message.msgid, piece, domain), ancestors, date, "", False),
@@ -163,9 +172,9 @@ def parts_of(message: Message, received_at: datetime, domain: str, answers: Sequ
 
 
 def spans_to_json(spans: Iterable[Span]) -> str:
-    return _encode([(span.kind, span.text, span.depth) for span in spans])
+    return to_json([(span.kind.value, span.text, span.depth) for span in spans]).decode()
 
 
 def attachments_to_json(attachments: Sequence[Attachment]) -> str:
     fields = Attachment.__slots__
-    return _encode([{name: getattr(item, name) for name in fields} for item in attachments]) if attachments else "[]"
+    return to_json([{name: getattr(item, name) for name in fields} for item in attachments]).decode() if attachments else "[]"

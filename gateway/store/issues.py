@@ -1,4 +1,4 @@
-"""Issues found again by what an answer to one says (design 8.4): its token, its Message-ID, its Subject; and all that it showed."""
+"""Issues found again by what an answer says (design 8.4): a token, a Message-ID, a Subject; and all that they showed."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ content) is not stored twice; one with a known msgid and other content is an imp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,19 +16,18 @@ from sqlalchemy import Connection, insert, select, update
 
 from gateway.journal import VERB_OF, Verb
 from gateway.mail.verdict import Reason, Verdict
+from gateway.store.anonymous import ids_for, remember
 from gateway.store.archive import POST, TableArchive, place_of
 from gateway.store.bulk import Bulk, Lookup, table_of
-from gateway.store.incoming import MARKER, Incoming, Part, compressor, spans_to_json
-from gateway.store.people_tables import PieceRow
+from gateway.store.incoming import MARKER, Incoming, Part, compressor
+from gateway.store.pieces import answers_of, keep_answers
 from gateway.store.tables import DecisionRow, ForumRow, JournalRow, MailRow, RawRow
 from gateway.thread.forest import FOLLOWED, Node, Rule
 from gateway.thread.place import place, rehead
 
 MAIL, RAW, JOURNAL, FORUM = table_of(MailRow), table_of(RawRow), table_of(JournalRow), table_of(ForumRow)
 DECISION = table_of(DecisionRow)
-PIECE = table_of(PieceRow)
 _INSERT_MAIL, _INSERT_RAW, _INSERT_JOURNAL, _INSERT_POST = Bulk(MAIL), Bulk(RAW), Bulk(JOURNAL), Bulk(POST)
-_INSERT_PIECE = Bulk(PIECE)
 _KNOWN = Lookup((MAIL.c.msgid, MAIL.c.id, MAIL.c.content_hash, MAIL.c.received_at, MAIL.c.verdict), MAIL.c.msgid)
 _MARKERS = Lookup((POST.c.marker,), POST.c.marker)
 
@@ -66,7 +65,11 @@ def keep(connection: Connection, batch: Sequence[Incoming], new_id: Callable[[],
 def decide_anew(
     connection: Connection, item: Incoming, mail_id: UUID, reason: Reason, now: datetime, new_id: Callable[[], UUID]
 ) -> None:
-    """Posts a mail that is kept already, and records that somebody decided so."""
+    """Posts a mail that is kept already, in the pieces that were noted with it, and records that somebody decided so."""
+    if item.answers:
+        keep_answers(connection, item.forum.id, mail_id, item.answers)
+    else:
+        item = replace(item, answers=answers_of(connection, item.forum.id, [mail_id]).get(mail_id, ()))
     if connection.dialect.name == "postgresql":
         connection.execute(select(FORUM.c.id).where(FORUM.c.id == item.forum.id).with_for_update())
     set_verdict(connection, item.forum.id, mail_id, Verdict.ACCEPT, reason, now, new_id())
@@ -117,6 +120,9 @@ class _Batch:
                 fresh.append((item, mail_id))
         if fresh:
             self._insert_mail(fresh)
+            for item, mail_id in fresh:
+                if item.answers:
+                    keep_answers(self._db, self._forum, mail_id, item.answers)
             self._place([(item, mail_id) for item, mail_id in fresh if item.decision.verdict is Verdict.ACCEPT])
             _INSERT_JOURNAL.insert(self._db, self._journal)
         return result
@@ -134,9 +140,10 @@ class _Batch:
     def _accept(self, item: Incoming) -> UUID | None:
         """An id for a mail that is new, None for a duplicate."""
         known = self._known.setdefault(item.message.msgid, [])
-        if any(other.content_hash == item.message.content_hash for other in known):
+        # The id of an anonymous mail is made of its content.
+        if any(item.tag or other.content_hash == item.message.content_hash for other in known):
             return None
-        mail_id = self._new_id()
+        mail_id = ids_for(item.tag, self._new_id)()
         known.append(_Known(mail_id, item.message.content_hash, item.envelope.received_at, item.decision.verdict))
         return mail_id
 
@@ -151,16 +158,16 @@ class _Batch:
                 compress = compressor()
                 for seq, piece in enumerate(item.raw.chunks()):
                     _INSERT_RAW.insert(self._db, [{**key, "seq": seq, "data": compress(piece)}])
-            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason)
+            self._tell(item.envelope.received_at, VERB_OF[item.decision.verdict], mail_id, item.decision.reason, item.tag)
+            remember(self._db, self._forum, mail_id, item.tag, item.envelope.received_at, item.decision.verdict, item.receipt)
             for one in item.past.resolutions if item.past else ():
                 values = {"at": one.at, "verdict": one.verdict, "reason": one.reason}
                 self._db.execute(insert(DECISION).values(forum_id=self._forum, id=self._new_id(), mail_id=mail_id, **values))
         _INSERT_RAW.insert(self._db, small)
 
-    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str) -> None:
-        self._journal.append(
-            {"forum_id": self._forum, "id": self._new_id(), "at": at, "verb": verb, "subject_id": subject, "detail": detail}
-        )
+    def _tell(self, at: datetime, verb: Verb, subject: UUID | None, detail: str, tag: bytes = b"") -> None:
+        fact = {"forum_id": self._forum, "id": ids_for(tag, self._new_id)(), "at": at}
+        self._journal.append({**fact, "verb": verb.value, "subject_id": subject, "detail": str(detail)})
 
     def _mail_row(self, item: Incoming, mail_id: UUID) -> dict[str, Any]:
         envelope, message = item.envelope, item.message
@@ -172,12 +179,12 @@ class _Batch:
             "received_at": envelope.received_at,
             "reverse_path": str(envelope.reverse_path) if envelope.reverse_path else None,
             "forward_path": str(item.recipient),
-            "via": envelope.via,
+            "via": envelope.via.value,
             "peer": envelope.peer,
             "size": item.raw.size,
-            "verdict": item.decision.verdict,
-            "reason": item.decision.reason,
-            "proof": item.proof,
+            "verdict": item.decision.verdict.value,
+            "reason": item.decision.reason.value,
+            "proof": str(item.proof),
         }
 
     def _place(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
@@ -203,7 +210,6 @@ class _Batch:
             archive.fetch_subjects([node.base for node in subjects], min(dates) - FOLLOWED, max(dates) + FOLLOWED)
         for item, mail_id, part in parts:
             self._place_one(item, mail_id, part)
-        self._keep_answers(items)
         archive.flush()
         if self._imposters:
             for row in self._imposters:
@@ -214,7 +220,8 @@ class _Batch:
                     row.update(place_of(first))
             _INSERT_POST.insert(self._db, self._imposters)
         if archive.merged:
-            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged))
+            tag = b"".join(item.tag for item, _ in items)
+            self._tell(items[-1][0].envelope.received_at, Verb.MERGED, None, str(archive.merged), tag)
 
     def _place_one(self, item: Incoming, mail_id: UUID, part: Part) -> None:
         node = part.node
@@ -222,7 +229,7 @@ class _Batch:
         known = self._archive.find(node.msgid)
         if known is None or known.is_ghost:
             self._archive.stage(node.msgid, row)
-            place(node, self._archive, self._new_id)
+            place(node, self._archive, ids_for(item.tag, self._new_id))
             return
         mine = (item.envelope.received_at, item.message.content_hash)
         others = [k for k in self._known[item.message.msgid] if k.id != mail_id and k.verdict == Verdict.ACCEPT]
@@ -243,27 +250,11 @@ class _Batch:
             if row["msgid"] == node.msgid:
                 row.update(fallen)
 
-    def _keep_answers(self, items: Sequence[tuple[Incoming, UUID]]) -> None:
-        rows = [
-            {
-                "forum_id": self._forum,
-                "mail_id": mail_id,
-                "piece": piece,
-                "answers": one.answers,
-                "title": one.title,
-                "evidence": one.evidence,
-                "spans": "" if one.spans is None else spans_to_json(one.spans),
-            }
-            for item, mail_id in items
-            for piece, one in enumerate(item.answers)
-        ]
-        _INSERT_PIECE.insert(self._db, rows)
-
     def _post_row(self, item: Incoming, mail_id: UUID, part: Part) -> dict[str, Any]:
         message = item.message
         return {
             "forum_id": self._forum,
-            "id": self._new_id(),
+            "id": ids_for(item.tag, self._new_id)(),
             "mail_id": mail_id,
             "piece": part.piece,
             "msgid": part.node.msgid,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,17 +13,21 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from gateway.journal import Verb
 from gateway.store.archive import POST
-from gateway.store.bulk import slices, table_of
+from gateway.store.bulk import IN_MAX, slices, table_of
 from gateway.store.keep import FORUM, JOURNAL, MAIL
 from gateway.store.tables import IssueRow, RenderingRow
 
 ISSUE, RENDERING = table_of(IssueRow), table_of(RenderingRow)
 _NOTE = insert(JOURNAL)
+_PART = re.compile(r"\.\d{1,3}@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """The text of one part of an issue, as stored (`RenderingRow`)."""
+    """The text of one part of an issue, as stored (`RenderingRow`).
+
+    `form` ends with a mark of the threads that are left out, where readers mute some.
+    """
 
     id: UUID
     part: int
@@ -36,6 +42,11 @@ class Rendered:
     html: str
     outline: str
     posts: str
+
+    @property
+    def base_form(self) -> str:
+        """The form as members choose it."""
+        return self.form.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +188,21 @@ def find_issues(connection: Connection, forum_id: UUID, issue_ids: Iterable[UUID
         rows = connection.execute(select(ISSUE).where(ISSUE.c.forum_id == forum_id, ISSUE.c.id.in_(ids)))
         found |= {row.id: Ledger(**{name: getattr(row, name) for name in Ledger.__slots__}) for row in rows}
     return found
+
+
+def issue_of_msgids(connection: Connection, forum_id: UUID, member_id: UUID, msgids: Iterable[str]) -> Ledger | None:
+    """The issue of that member that one of these msgids names; a part of an issue has its number before the "@"."""
+    names = [name for msgid in msgids for name in (msgid, _PART.sub("@", msgid))]
+    here = (ISSUE.c.forum_id == forum_id) & (ISSUE.c.member_id == member_id) & ISSUE.c.msgid.in_(names[:IN_MAX])
+    found = {row.msgid: row for row in connection.execute(select(ISSUE).where(here))}
+    row = next((found[name] for name in names if name in found), None)
+    return Ledger(**{name: getattr(row, name) for name in Ledger.__slots__}) if row is not None else None
+
+
+def outlines(connection: Connection, forum_id: UUID, rendering_id: UUID) -> list[dict[str, str]]:
+    """Path number to marker, for each thread of all parts of a rendering."""
+    query = select(RENDERING.c.outline).where(RENDERING.c.forum_id == forum_id, RENDERING.c.id == rendering_id)
+    return [outline for text in connection.execute(query.order_by(RENDERING.c.part)).scalars() for outline in json.loads(text)]
 
 
 def rendering(connection: Connection, forum_id: UUID, rendering_id: UUID, part: int) -> Rendered:

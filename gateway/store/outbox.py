@@ -34,15 +34,28 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a letter brings: a part of an issue, a post as it came, a notice of ours, or a question.
+    """What a letter brings: a part of an issue, a post as it came, or a notice of ours.
 
-    A question is about what waits for an answer (`store.pending`), and an answer to it is the consent.
+    A post is a copy that somebody asked for; a question is about what waits for an answer (`store.pending`), and an answer to it
+    is the consent; an export is all that we have of a member; a docket has cases for a moderator.
+    A receipt is a notice about an anonymous post: its row names who wrote that, and goes when the letter is gone.
     """
 
     DIGEST = "digest"
     COPY = "copy"
+    POST = "post"
     NOTICE = "notice"
     QUESTION = "question"
+    EXPORT = "export"
+    DOCKET = "docket"
+    RECEIPT = "receipt"
+
+
+# What a member gets whether he wants digests or not: it is about him, or his to decide.
+NOTICES = (Kind.NOTICE, Kind.QUESTION, Kind.RECEIPT)
+DUTIES = (*NOTICES, Kind.DOCKET)
+# Wanted by who wants digests.
+TELLING = (Kind.DIGEST, Kind.COPY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +146,12 @@ def settle(connection: Connection, letter: Letter, *, state: State, reply: str, 
     return connection.execute(_SETTLE, _holding(letter) | values).rowcount == 1
 
 
+def forget(connection: Connection, letter: Letter) -> bool:
+    """Takes a claimed letter out of the table; False when the lease was lost."""
+    here = (LETTER.c.forum_id == letter.forum_id, LETTER.c.id == letter.id, LETTER.c.fence == letter.fence)
+    return connection.execute(delete(LETTER).where(*here)).rowcount == 1
+
+
 def is_due(connection: Connection, now: datetime) -> bool:
     """Whether a letter is due."""
     query = select(LETTER.c.id).where(LETTER.c.state == State.READY, LETTER.c.due_at <= now)
@@ -146,20 +165,20 @@ def has_letter_ending(connection: Connection, forum_id: UUID, member_id: UUID, e
 
 
 def drop_waiting(connection: Connection, forum_id: UUID, member_id: UUID, why: str) -> int:
-    """Gives up on all digests and posts that wait for a member; returns how many. Notices still go.
+    """Gives up on all digests and posts that wait for a member; returns how many. Notices and cases still go.
 
     Also on those that somebody is at: they may arrive once more, and the new fence keeps them from being tried again.
     """
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.member_id == member_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind.in_((Kind.DIGEST, Kind.COPY))).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.not_in(DUTIES)).values(**values)).rowcount
 
 
 def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str) -> int:
     """Gives up on all copies of a post that wait; returns how many."""
     here = (LETTER.c.forum_id == forum_id) & (LETTER.c.subject_id == post_id) & (LETTER.c.state == State.READY)
     values = {"state": State.DROPPED, "last_reply": why, "lease_until": None, "fence": LETTER.c.fence + 1}
-    return connection.execute(update(LETTER).where(here, LETTER.c.kind == Kind.COPY).values(**values)).rowcount
+    return connection.execute(update(LETTER).where(here, LETTER.c.kind.in_((Kind.COPY, Kind.POST))).values(**values)).rowcount
 
 
 def count_waiting(connection: Connection) -> int:

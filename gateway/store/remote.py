@@ -31,7 +31,8 @@ from gateway.store.incoming import Incoming
 from gateway.store.writer import UNITS_MAX, Unit, keep_each, prepared
 
 _LENGTH = struct.Struct(">I")
-_READ = 1 << 20
+# Below what malloc maps anew for each read.
+_READ = 1 << 16
 Flat = tuple[Any, ...]
 
 
@@ -215,7 +216,7 @@ def flat(item: Incoming) -> Flat:
         item.decision.verdict.value,
         item.decision.reason.value,
         (item.pieces, item.spans, item.attachments, item.digits),
-        (str(item.proof), item.publish_at, item.tag, message.icon, item.answers),
+        (str(item.proof), item.publish_at, item.tag, message.icon, item.answers, item.receipt),
     )
 
 
@@ -223,7 +224,7 @@ def from_flat(flat: Flat) -> Incoming:
     """The other way: an Incoming whose message has no spans, since they are JSON by now, and whose raw has no bytes."""
     forum, recipient, reverse_path, received_at, via, peer, msgid, content_hash, name, author, subject, date = flat[:12]
     ancestors, size, path, verdict, reason, made, known = flat[12:]
-    proof, publish_at, tag, icon, answers = known
+    proof, publish_at, tag, icon, answers, receipt = known
     to = _address(recipient)
     assert to is not None
     pieces, spans, attachments, digits = made
@@ -253,6 +254,7 @@ def from_flat(flat: Flat) -> Incoming:
         publish_at=publish_at,
         tag=tag,
         answers=answers,
+        receipt=receipt,
     )
 
 

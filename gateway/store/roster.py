@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, func, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, delete, func, insert, select, update
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.forum import Forum, Member, Policy, Posting, Rhythm, Role, Standing, Who
+from gateway.people.lookalike import FORMER, skeleton
 from gateway.store.bulk import IN_MAX, slices, table_of
 from gateway.store.engine import Store
 from gateway.store.people_tables import AddressRow, BadgeRow
 from gateway.store.tables import ForumRow, MemberRow
 
+# The local part of the address that stands for a member who wished to be forgotten.
+FORMER_PREFIX = "former-"
 FORUM, MEMBER, ADDRESS, BADGE = table_of(ForumRow), table_of(MemberRow), table_of(AddressRow), table_of(BadgeRow)
 
 
@@ -135,6 +138,7 @@ def _member_values(member: Member) -> dict[str, Any]:
         "joined_at": member.joined_at,
         "receipts": member.receipts,
         "cases": member.cases,
+        "skeleton": skeleton(member.handle),
     }
 
 
@@ -165,6 +169,24 @@ def write_member(connection: Connection, member: Member) -> None:
         keep_bounces(connection, member.forum_id, member.id, member.bounces)
 
 
+def is_handle_taken(connection: Connection, handle: str, keys: Iterable[str]) -> bool:
+    """Whether somebody else, anywhere on the site, has a handle that looks like that one; `keys` are one's own addresses."""
+    query = select(MEMBER.c.id).where(MEMBER.c.skeleton == skeleton(handle), MEMBER.c.address_key.not_in(list(keys)))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def forget_member(connection: Connection, member: Member) -> Member:
+    """Takes out of a member's row who he was, so that no letter can reach him and no mail is his; what is left of him."""
+    nobody = Address(f"{FORMER_PREFIX}{member.id.hex}", "invalid")
+    gone = replace(member, address=nobody, handle=FORMER, badge="", has_digest=False, role=Role.MEMBER, others=())
+    here = (ADDRESS.c.forum_id == member.forum_id) & (ADDRESS.c.member_id == member.id)
+    connection.execute(delete(ADDRESS).where(here))
+    write_member(connection, gone)
+    row = (MEMBER.c.forum_id == member.forum_id) & (MEMBER.c.id == member.id)
+    connection.execute(update(MEMBER).where(row).values(password="", skeleton=""))
+    return gone
+
+
 def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounces: Bounces) -> None:
     """Writes what is remembered of a member's bounces."""
     values = {
@@ -180,8 +202,13 @@ def keep_bounces(connection: Connection, forum_id: UUID, member_id: UUID, bounce
 def list_members(store: Store, forum_id: UUID) -> list[Member]:
     """The members of a forum, by handle."""
     with store.read() as connection:
-        rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id).order_by(MEMBER.c.handle, MEMBER.c.id))
-        return _members(connection, forum_id, rows)
+        return members_in(connection, forum_id)
+
+
+def members_in(connection: Connection, forum_id: UUID) -> list[Member]:
+    """The same in the caller's transaction."""
+    rows = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id).order_by(MEMBER.c.handle, MEMBER.c.id))
+    return _members(connection, forum_id, rows)
 
 
 def _members(connection: Connection, forum_id: UUID, rows: Iterable[Row[Any]]) -> list[Member]:
@@ -318,6 +345,20 @@ def member_with_key(connection: Connection, forum_id: UUID, address_key: str) ->
         further = select(ADDRESS.c.member_id).where(ADDRESS.c.forum_id == forum_id, ADDRESS.c.address_key == address_key)
         row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(further))).first()
     return _one_member(connection, forum_id, row)
+
+
+def moderators(connection: Connection, forum_id: UUID) -> list[Member]:
+    """Who decides on what is held and reported, by id: moderators and owners who are not banned."""
+    here = (
+        (MEMBER.c.forum_id == forum_id) & MEMBER.c.role.in_((Role.MODERATOR, Role.OWNER)) & (MEMBER.c.standing != Standing.BANNED)
+    )
+    return _members(connection, forum_id, connection.execute(select(MEMBER).where(here).order_by(MEMBER.c.id)))
+
+
+def set_standing(connection: Connection, forum_id: UUID, member_id: UUID, standing: Standing) -> None:
+    """How far a member is trusted from now on."""
+    here = (MEMBER.c.forum_id == forum_id) & (MEMBER.c.id == member_id)
+    connection.execute(update(MEMBER).where(here).values(standing=standing))
 
 
 def add_address(connection: Connection, member: Member, address: Address, at: datetime) -> None:

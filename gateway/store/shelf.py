@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
-from sqlalchemy import Connection, Row, func, literal_column, select
+from sqlalchemy import Connection, Row, func, literal_column, select, update
 
 from gateway.mail.message import Attachment, Span, SpanKind
 from gateway.mail.verdict import Reason, Verdict
@@ -37,8 +37,8 @@ _LIGHT_NAMES = (
 )
 _LIGHT = tuple(POST.c[name] for name in _LIGHT_NAMES)
 _WHOLE = (*_LIGHT, POST.c.spans, POST.c.attachments)
-# What an import brings is not to be seen before it ends.
-_SEEN = POST.c.hidden_by.is_(None)
+# What an import brings is not to be seen before it ends, nor an anonymous post before its time.
+_SEEN = POST.c.hidden_by.is_(None) & ((POST.c.tag == b"") | POST.c.number.is_not(None))
 _KINDS = {kind.value: kind for kind in SpanKind}
 
 
@@ -162,6 +162,43 @@ def post_of_id(connection: Connection, forum_id: UUID, post_id: UUID) -> Post:
     return _post(connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.id == post_id)).one())
 
 
+def posts_by(connection: Connection, forum_id: UUID, author_keys: Iterable[str], limit: int) -> list[Post]:
+    """The latest posts of an author, the last one first."""
+    here = (POST.c.forum_id == forum_id) & POST.c.author_key.in_(list(author_keys)) & _SEEN
+    order = (POST.c.date.desc(), POST.c.id.desc())
+    return [_post(row) for row in connection.execute(select(*_LIGHT).where(here).order_by(*order).limit(limit))]
+
+
+def rename_author(connection: Connection, forum_id: UUID, author_keys: Iterable[str], to_key: str) -> None:
+    """Gives an author's posts to another key, and no name of their own."""
+    here = (POST.c.forum_id == forum_id) & POST.c.author_key.in_(list(author_keys))
+    connection.execute(update(POST).where(here).values(author_key=to_key, author_name=""))
+
+
+def posts_with_markers(connection: Connection, forum_id: UUID, markers: Iterable[str]) -> list[Post]:
+    """The posts with these markers, in their order."""
+    wanted = list(dict.fromkeys(markers))
+    found = {post.marker: post for post in _posts_where(connection, forum_id, POST.c.marker, wanted)}
+    return [found[marker] for marker in wanted if marker in found]
+
+
+def posts_with_msgids(connection: Connection, forum_id: UUID, msgids: Iterable[str]) -> list[Post]:
+    """The posts with these msgids, imposters left out."""
+    return [post for post in _posts_where(connection, forum_id, POST.c.msgid, set(msgids)) if not post.is_imposter]
+
+
+def _posts_where(connection: Connection, forum_id: UUID, column: Any, values: Iterable[str]) -> Iterator[Post]:
+    for run in slices(values):
+        rows = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, column.in_(run), _SEEN))
+        yield from map(_post, rows)
+
+
+def posts_of_mail(connection: Connection, forum_id: UUID, mail_id: UUID) -> list[Post]:
+    """The posts that a mail became, piece by piece."""
+    query = select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.mail_id == mail_id).order_by(POST.c.piece)
+    return [_post(row) for row in connection.execute(query)]
+
+
 def post_of_mail(connection: Connection, forum_id: UUID, mail_id: UUID) -> Post | None:
     """The post that a mail became, if it did."""
     row = connection.execute(select(*_WHOLE).where(POST.c.forum_id == forum_id, POST.c.mail_id == mail_id)).first()
@@ -202,6 +239,17 @@ def published_between(connection: Connection, forum_id: UUID, above: int, up_to:
             POST.c.forum_id == forum_id, POST.c.number > above, POST.c.number <= up_to, _SEEN
         )
     )
+    found: dict[UUID, set[UUID]] = {}
+    for thread_id, post_id in rows:
+        found.setdefault(thread_id, set()).add(post_id)
+    return found
+
+
+def published_since(connection: Connection, forum_id: UUID, since: datetime) -> dict[UUID, set[UUID]]:
+    """The posts that were received since then and are published: thread id -> post ids."""
+    mail = (MAIL.c.forum_id == POST.c.forum_id) & (MAIL.c.id == POST.c.mail_id)
+    query = select(POST.c.thread_id, POST.c.id).join(MAIL, mail)
+    rows = connection.execute(query.where(POST.c.forum_id == forum_id, MAIL.c.received_at >= since, POST.c.number >= 0, _SEEN))
     found: dict[UUID, set[UUID]] = {}
     for thread_id, post_id in rows:
         found.setdefault(thread_id, set()).add(post_id)

@@ -344,9 +344,9 @@ class IssueRow(SQLModel, table=True):
 class LetterRow(SQLModel, table=True):
     """Fact: the outbox. A letter is claimed under a lease with a fencing number, and ends sent, bounced or dropped.
 
-    `kind` says what `subject_id` is: "digest": an issue, of which this brings `part`; "copy": a post; "notice": nothing, `text`
-    is the whole letter, its Subject in the first line. `member_id` is None for letters to no member.
-    A claim moves `due_at` to the end of the lease, so that one index finds what is due among any number of rows.
+    `kind` says what `subject_id` is: "digest": an issue, of which this brings `part`; "copy": a post; "docket": a
+    docket; "notice": nothing, `text` is the whole letter, its Subject in the first line. `member_id` is None for letters to no
+    member. A claim moves `due_at` to the end of the lease, so that one index finds what is due among any number of rows.
     """
 
     __tablename__ = "letter"

@@ -40,17 +40,18 @@ class Waybill:
 
 
 _DIGEST = LETTER.c.kind == Kind.DIGEST
+_BRINGS_POST = LETTER.c.kind.in_((Kind.COPY, Kind.POST))
 _PART = and_(RENDERING.c.forum_id == LETTER.c.forum_id, RENDERING.c.id == ISSUE.c.rendering_id, RENDERING.c.part == LETTER.c.part)
 _WHOLE = (
     select(
         *(LETTER.c[name] for name in ("id", "forum_id", "kind", "recipient", "state", "due_at", "attempts", "last_reply")),
         LETTER.c.at.label("queued_at"),
         func.coalesce(ISSUE.c.period_id, "").label("period"),
-        case((_DIGEST, RENDERING.c.subject), (LETTER.c.kind == Kind.COPY, POST.c.subject), else_=LETTER.c.text).label("subject"),
+        case((_DIGEST, RENDERING.c.subject), (_BRINGS_POST, POST.c.subject), else_=LETTER.c.text).label("subject"),
     )
     .outerjoin(ISSUE, and_(_DIGEST, ISSUE.c.forum_id == LETTER.c.forum_id, ISSUE.c.id == LETTER.c.subject_id))
     .outerjoin(RENDERING, _PART)
-    .outerjoin(POST, and_(LETTER.c.kind == Kind.COPY, POST.c.forum_id == LETTER.c.forum_id, POST.c.id == LETTER.c.subject_id))
+    .outerjoin(POST, and_(_BRINGS_POST, POST.c.forum_id == LETTER.c.forum_id, POST.c.id == LETTER.c.subject_id))
 )
 
 

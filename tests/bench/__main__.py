@@ -1,4 +1,4 @@
-"""`make bench`: all measurements, or those named: accept, imports, threads, digests, letters, memory."""
+"""`make bench`: all measurements, or those named: accept, proved, imports, threads, digests, letters, memory."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAILS = 10_000
 
 def main() -> None:
     tame_garbage_collector()  # as `gateway serve` does
-    names = sys.argv[1:] or ["accept", "imports", "threads", "digests", "letters", "memory"]
+    names = sys.argv[1:] or ["accept", "proved", "imports", "threads", "digests", "letters", "memory"]
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as scratch:
         folder = Path(scratch)
-        if {"accept", "imports", "digests"} & set(names):
+        if {"accept", "proved", "imports", "digests"} & set(names):
             corpus = _corpus(folder)
         if "imports" in names:
             imports.measure(corpus, folder / "imports")
@@ -35,6 +35,8 @@ def main() -> None:
             memory.main()
         if "accept" in names:
             accept.measure(corpus, folder)
+        if "proved" in names:
+            accept.measure_proved(corpus, folder)
 
 
 def _corpus(folder: Path) -> Path:

@@ -94,10 +94,18 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *words: str, **more: str) -> Iterator[Serving]:
-    """A fresh gateway with one forum that mirrors the corpus's list, stopped in order at the end."""
+def serving(folder: Path, *words: str, members: Path | None = None, **more: str) -> Iterator[Serving]:
+    """A fresh gateway with one forum that mirrors the corpus's list, stopped in order at the end.
+
+    It is open; with a file of `members` it wants proof from them, which loopback is.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    gateway(folder, "forum", "add", FORUM, "--mirror", LIST_ID, **more)
+    posting = "open" if members is None else "proved"
+    gateway(folder, "forum", "add", FORUM, "--posting", posting, "--mirror", LIST_ID, **more)
+    if members is not None:
+        gateway(folder, "member", "import", str(members), **more)
+        many = {f"GATEWAY_LIMITS__POSTS_PER_{whose}_AND_HOUR": "1000000" for whose in ("MEMBER", "FORUM")}
+        more = {**more, **many, "GATEWAY_AUTH__TRUSTED_NETWORKS": '["127.0.0.0/8"]'}
     server = Serving(folder, *words, **more)
     try:
         yield server

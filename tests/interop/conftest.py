@@ -44,7 +44,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory, certificate: tuple[Path, Path
     text = CONFIG.format(certificate=certificate[0], key=certificate[1])
     (folder / "config" / "gateway.toml").write_text(text)
     for forum in (TOWN, VILLAGE):
-        gateway(folder, "forum", "add", forum)
+        gateway(folder, "forum", "add", forum, "--posting", "open")
     with Gate(folder) as running:
         yield running
 

@@ -160,7 +160,7 @@ def running(folder: Path, known: str = "") -> Iterator[Town]:
     port = free_port()
     (folder / "town" / "config").mkdir(parents=True)
     (folder / "town" / "config" / "gateway.toml").write_text(CONFIG.format(port=port))
-    gateway(folder / "town", "forum", "add", TOWN, "--title", "Town Talk", "--owner", OWNER)
+    gateway(folder / "town", "forum", "add", TOWN, "--posting", "open", "--title", "Town Talk", "--owner", OWNER)
     gateway(folder / "town", "member", "add", GHOST, "--handle", "Ghost")
     with Gate(folder / "town") as gate, postfix(folder / "relay", port, gate.port, known):
         yield Town(gate, folder / "relay" / "spool")

@@ -31,7 +31,7 @@ one_and_two = pytest.mark.parametrize("running", [ONE, TWO], ids=["one", "two"],
 @pytest.fixture
 def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gate]:
     """A gateway with one forum, and as many receiving processes as the test asks for."""
-    gateway(tmp_path, "forum", "add", TOWN)
+    gateway(tmp_path, "forum", "add", TOWN, "--posting", "open")
     gate = Gate(tmp_path, *getattr(request, "param", ONE))
     yield gate
     if gate.server.process.poll() is None:

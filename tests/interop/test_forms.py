@@ -46,7 +46,7 @@ def town(tmp_path: Path) -> Path:
     """A data folder with a forum, one reader for each form, and three posts that are new to them."""
     folder = tmp_path / "data"
     folder.mkdir()
-    gateway(folder, "forum", "add", TOWN, "--title", "Town Talk")
+    gateway(folder, "forum", "add", TOWN, "--posting", "open", "--title", "Town Talk")
     for name, word in (("mime", "form=mime"), ("each", "digest=immediate")):
         gateway(folder, "member", "add", f"{name}@example.org")
         gateway(folder, "member", "set", f"{name}@example.org", word)
@@ -123,7 +123,7 @@ NIGHTS = [("2026-10-24 20:00:00", "2026-10-25"), ("2027-03-27 20:00:00", "2027-0
 def test_a_night_when_the_clock_changes(tmp_path: Path, start: str, day: str) -> None:
     """An hour in four seconds, mail all the while: who reads at 02:30 in Berlin gets one digest, even when that comes twice."""
     faketime = need_program("faketime")
-    gateway(tmp_path, "forum", "add", TOWN)
+    gateway(tmp_path, "forum", "add", TOWN, "--posting", "open")
     gateway(tmp_path, "member", "add", "berlin@example.org", "--zone", "Europe/Berlin")
     gateway(tmp_path, "member", "set", "berlin@example.org", "hour=02:30")
     library = subprocess.run([faketime, "-m", start, "printenv", "LD_PRELOAD"], check=True, capture_output=True, text=True)

@@ -35,7 +35,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("leaving")
     (folder / "config").mkdir()
     (folder / "config" / "gateway.toml").write_text(f'[web]\nurl = "{WEB}"\nlisten = "127.0.0.1:0"\n[digest]\ntick = 0.2\n')
-    gateway(folder, "forum", "add", TOWN, "--title", "Town Talk")
+    gateway(folder, "forum", "add", TOWN, "--posting", "open", "--title", "Town Talk")
     for reader in READERS:
         gateway(folder, "member", "add", reader)
     with Gate(folder, *request.param) as running:

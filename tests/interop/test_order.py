@@ -51,7 +51,14 @@ def test_four_senders_at_once(tmp_path: Path, database_url: str, archive: Callab
     mails = archive(name)
     lists = sorted({one for _, _, message in mails for one in message.list_ids})
     gateway(
-        tmp_path, "forum", "add", TOWN, *(word for one in lists for word in ("--mirror", one)), GATEWAY_STORE__URL=database_url
+        tmp_path,
+        "forum",
+        "add",
+        TOWN,
+        "--posting",
+        "open",
+        *(word for one in lists for word in ("--mirror", one)),
+        GATEWAY_STORE__URL=database_url,
     )
     raws = [raw for raw in (as_sent(raw) for _, raw, _ in mails) if not is_smuggled(raw)]
     assert len(raws) == len(mails)

@@ -55,7 +55,7 @@ def relay(port: int) -> dict[str, str]:
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a forum, three readers and the seed page, of which nobody has been told."""
     folder = tmp_path_factory.mktemp("town")
-    gateway(folder, "forum", "add", TOWN, "--title", "Town Talk")
+    gateway(folder, "forum", "add", TOWN, "--posting", "open", "--title", "Town Talk")
     (folder / "members.csv").write_text("address\n" + "\n".join(READERS) + "\n")
     gateway(folder, "member", "import", "members.csv")
     gateway(folder, "import", "seed")

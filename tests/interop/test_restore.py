@@ -106,7 +106,7 @@ def release_and_retry(store: Store) -> None:
 @pytest.mark.timeout(400)
 def test_drill(places: tuple[Place, Place], nobody: dict[str, str], tmp_path: Path) -> None:
     first, second = places
-    gateway(first.folder, "forum", "add", TOWN, **first.settings)
+    gateway(first.folder, "forum", "add", TOWN, "--posting", "open", **first.settings)
     (first.folder / "members.csv").write_text("address\n" + "\n".join(READERS) + "\n")
     gateway(first.folder, "member", "import", "members.csv", **first.settings)
     server, ledger = Serving(first.folder, **first.settings, **nobody), Ledger()

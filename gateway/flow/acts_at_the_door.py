@@ -1,0 +1,53 @@
+"""Commands to join and to leave, and votes (`flow.acts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.flow.acts import Act, Answer, member_of
+from gateway.flow.desk import Desk
+from gateway.flow.join import join
+from gateway.flow.leave import leave_now
+from gateway.flow.votes import vote
+from gateway.mail.forum import Forum
+from gateway.people.request import Command
+from gateway.people.sender import Sender
+from gateway.people.vocabulary import Order
+from gateway.render.notices import why_uncounted
+from gateway.render.wording import wording
+from gateway.store import shelf
+from gateway.store.engine import Transaction
+
+
+def _join(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    """A stranger is asked; who reads the digest already is told so."""
+    if sender.member is not None and sender.member.has_digest:
+        return Answer(wording(sender.member.language).word("You are a member here already."))
+    _, message = desk.read(mail)
+    join(desk, db, forum, mail, message, command.words)
+    return Answer()
+
+
+def _leave(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    """The letter that says goodbye is one of its own."""
+    leave_now(db, forum, member_of(sender), desk.now, desk.new_id)
+    return Answer()
+
+
+def _vote(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    member = member_of(sender)
+    words = wording(member.language)
+    post = shelf.find_post(db, forum.id, command.target)
+    value = -1 if "-1" in command.words else 1
+    why = vote(desk, db, forum, member, post, value)
+    if why is not None:
+        return Answer(why_uncounted(why, member.language))
+    return Answer(words.word("Your vote on [#{marker}] counts: {value}.").format(marker=command.target, value=f"{value:+d}"))
+
+
+def _confirm(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    words = wording(member_of(sender).language)
+    return Answer(words.word("To confirm something, just answer the letter that asked you."))
+
+
+DOOR_ACTS: Mapping[Order, Act] = {Order.JOIN: _join, Order.LEAVE: _leave, Order.VOTE: _vote, Order.CONFIRM: _confirm}

@@ -1,0 +1,1 @@
+"""SEALS: signatures of mail that comes in; the only room that asks the DNS."""
