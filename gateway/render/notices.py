@@ -34,7 +34,7 @@ def why_uncounted(why: Uncounted, language: str) -> str:
     if why is Uncounted.OWN:
         return words.word("It was for a comment of your own. Votes are for those of others.")
     if why is Uncounted.NOT_THERE:
-        return words.word("The comment that it was for is not here: it may not have arrived, or\nhave been removed.")
+        return words.word("The comment that it was for is not here; it may have been removed.")
     return words.word("Members do not vote in this discussion.")
 
 
