@@ -6,6 +6,7 @@ import asyncio
 import email
 import smtplib
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from random import Random
 
 import typer
 
+from gateway.cli.demo_answer import answer_to, digests_of, places_in, text_of
 from gateway.cli.member import make_member
 from gateway.exchange.seed import EDITOR, Seed, read_seed, seed_mails, seed_members
+from gateway.flow.deliver import Office
 from gateway.house import House, data_folder
 from gateway.mail.forum import NEWCOMER_POSTS, Forum, Member, Policy, Posting, Role, Who
 from gateway.settings import AuthTable, SendTable, Settings, SmtpTable, StoreTable
@@ -40,7 +43,7 @@ class Clock:
         return self.at
 
 
-def run_demo(keep: Path | None, database: str, with_text: bool) -> None:
+def run_demo(keep: Path | None, database: str, with_text: bool, with_answer: bool = False) -> None:
     """Runs it in `keep`, or in a folder under the system's temporary one, which stays for looking around."""
     folder = keep or Path(tempfile.mkdtemp(prefix="gateway-demo-"))
     if (folder / "gateway.db").exists() or (folder / "Maildir").exists():
@@ -68,7 +71,9 @@ def run_demo(keep: Path | None, database: str, with_text: bool) -> None:
             house.tick(office)
             clock.at = datetime.combine(day + timedelta(days=1), time(13), UTC)
             house.tick(office)
-        _show(house, forum, folder, with_text)
+            _show(house, forum, folder, with_text and not with_answer)
+            if with_answer:
+                _answer(house, clock, office, with_text)
     finally:
         house.close()
 
@@ -104,19 +109,21 @@ def _authors(house: House, forum: Forum, seed: Seed) -> list[Member]:
     return [replace(one, role=Role.EDITOR) if one.address.local == EDITOR else one for one in found]
 
 
-async def _receive(house: House, mails: Sequence[EmailMessage]) -> None:
-    """The server on a free port, and several clients that bring everything in no order, some of it twice."""
+async def _receive(house: House, mails: Sequence[EmailMessage], *, is_shuffled: bool = True) -> None:
+    """The server on a free port, and several clients that bring everything; in no order and some of it twice, or as it is."""
     front = house.front_door()
     await front.start()
     port = next(iter(front.ports.values()))
-    batch = [*mails, *mails[::TWICE]]
-    Random(7).shuffle(batch)
+    batch = [*mails, *mails[::TWICE]] if is_shuffled else list(mails)
+    if is_shuffled:
+        Random(7).shuffle(batch)
     shares = [batch[start::SENDERS] for start in range(SENDERS)]
     with ThreadPoolExecutor(SENDERS) as pool:
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(pool, _send, port, share) for share in shares))
     await front.drain()
-    typer.echo(f"Mailed {len(batch)} by SMTP to 127.0.0.1:{port}, shuffled, {len(batch) - len(mails)} of them twice.")
+    how = f", shuffled, {len(batch) - len(mails)} of them twice" if is_shuffled else ""
+    typer.echo(f"Mailed {len(batch)} by SMTP to 127.0.0.1:{port}{how}.")
 
 
 def _send(port: int, mails: Sequence[EmailMessage]) -> None:
@@ -141,6 +148,26 @@ def _show(house: House, forum: Forum, folder: Path, with_text: bool) -> None:
         f"  text      {folder / 'digest.txt'}\n"
         f"  database  {house.settings.database_url}"
     )
+
+
+def _answer(house: House, clock: Clock, office: Office, with_text: bool) -> None:
+    """A reader answers three comments in one mail; the next morning's digest has them in their places."""
+    reader = READERS[0][0].partition("/")[2].lower()
+    answer = answer_to(digests_of(house.settings.maildir, reader)[-1])
+    body = answer.get_body(("plain",))
+    typer.echo(f"\nThe reader in {READERS[0][0]} answers three comments in one mail:\n")
+    if with_text and body is not None:
+        typer.echo(textwrap.indent(str(body.get_content()), "    ", lambda _: True))
+    asyncio.run(_receive(house, [answer], is_shuffled=False))
+    house.tick(office)
+    clock.at += timedelta(days=1)
+    house.tick(office)
+    digest = digests_of(house.settings.maildir, reader)[-1]
+    if with_text:
+        typer.echo(f"\n{text_of(digest)}")
+    typer.echo("\nThe next digest shows, as new:")
+    for number, words in places_in(digest):
+        typer.echo(f"  {number:10}{words}")
 
 
 def _part(maildir: Path, subtype: str) -> str:

@@ -69,6 +69,7 @@ def demo(
     keep: Annotated[Path | None, typer.Option(help="Put everything into this folder and leave it there.")] = None,
     database: Annotated[str, typer.Option(help="Use this database URL instead of SQLite in the folder.")] = "",
     text: Annotated[bool, typer.Option(help="Show the text of the digest.")] = True,
+    answer: Annotated[bool, typer.Option("--answer", help="Then answer three comments of the digest in one mail.")] = False,
 ) -> None:
     """Takes a real comment page through the whole gateway: 42 mails by SMTP, shuffled, three digests out.
 
@@ -78,7 +79,7 @@ def demo(
     from gateway.cli.demo import run_demo
 
     quiet()
-    run_demo(keep, database, text)
+    run_demo(keep, database, text, answer)
 
 
 def reindex(ctx: typer.Context, forum: ForumName = "") -> None:
