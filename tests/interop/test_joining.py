@@ -29,7 +29,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("joining")
     (folder / "config").mkdir()
     (folder / "config" / "gateway.toml").write_text("[digest]\ntick = 0.2\n")
-    gateway(folder, "forum", "add", TOWN, "--title", "Town Talk")
+    gateway(folder, "forum", "add", TOWN, "--posting", "open", "--title", "Town Talk")
     with Gate(folder, *request.param) as running:
         yield running
 
