@@ -260,7 +260,7 @@ def _sign(part: Sequence[Line]) -> None:
             part[last].kind, part[last].is_quote = SpanKind.CLIENT_FOOTER, False
         last -= 1
     at = next((at for at in range(last, max(last - _SIGNATURE_LINES, -1), -1) if part[at].text.rstrip() == "--"), len(part))
-    if not any(run.size >= UNMARKED_MIN for line in part[at:] for run in line.runs):
+    if not any(line.overlap(run) >= UNMARKED_MIN for line in part[at:] for run in line.runs):
         for line in part[at:]:
             line.kind, line.is_quote = SpanKind.SIGNATURE, False
 

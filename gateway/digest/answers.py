@@ -106,7 +106,9 @@ def _alone(blocks: Sequence[Block], known: Known, nearest: Nearest, *, has_quote
         verdict = Verdict()
     told = [at for at, asked in enumerate(known.entries) if asked.is_shown_in_full]
     markers = {known.entries[at].marker for at in told}
-    if len(markers) == 1 and not verdict.unknown:
+    # What looks like a mail passed on is not sure to be said about the issue.
+    is_foreign = any(line.kind is SpanKind.FORWARD for block in blocks for line in block.own)
+    if len(markers) == 1 and not verdict.unknown and not is_foreign:
         return Verdict(told[0], Evidence.ONLY, detail="the only comment that the issue tells")
     articles = [at for at, asked in enumerate(known.entries) if not asked.number]
     threads = {asked.thread for asked in known.entries}
