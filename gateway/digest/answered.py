@@ -32,6 +32,8 @@ _OURS_LINES: Final = 4
 _SIGNATURE_LINES: Final = 11
 _HEAD_LINES: Final = 24
 _SHORT: Final = 24
+# A line of so many letters, alone between blank lines, may be one that was quoted.
+_DOUBT_MAX: Final = 48
 _DOUBT_MIN: Final = 3
 _ALL: Final = 0.9
 _DIGIT = re.compile(r"\d")
@@ -46,7 +48,8 @@ _FRAME = re.compile(r"\s*(?:\S.*\[#[0-9a-z]{8,16}\]|-{3,}|\*{3,}|_{3,}|mailto:\S
 class Line:
     """One line of an answer. `stretch` is it bare, at `at` in the whole; `runs` are what of the issue it touches.
 
-    `is_marked` had the marks of a quote; `is_quote` is what was found out; an author's line `is_doubtful` that may be a quote.
+    `is_marked` had the marks of a quote; `is_quote` is what was found out; an author's line `is_doubtful` that may be a quote,
+    `is_alone` when it is a paragraph.
     """
 
     text: str
@@ -59,6 +62,7 @@ class Line:
     is_marked: bool = False
     is_quote: bool = False
     is_doubtful: bool = False
+    is_alone: bool = False
 
     @property
     def is_blank(self) -> bool:
@@ -109,12 +113,16 @@ def _flatten(spans: Sequence[Span]) -> list[Line]:
     lines: list[Line] = []
     at = 0
     for span in spans:
-        is_marked = span.kind is SpanKind.ATTRIBUTION or (span.kind is SpanKind.QUOTE and span.depth > 0)
         texts = span.text.split("\n")
         skipped = len(texts) if span.kind in _LEFT else _header_of(texts) if span.kind is SpanKind.ATTRIBUTION else 0
         for index, text in enumerate(texts):
+            kind = span.kind
+            if kind is SpanKind.ATTRIBUTION and index >= skipped and text[:1] != ">":
+                # What was answered right below the first line of the quote was taken for the end of the header block.
+                kind = SpanKind.QUOTE
+            is_marked = kind is SpanKind.ATTRIBUTION or (kind is SpanKind.QUOTE and span.depth > 0)
             stretch = bare(text) if index >= skipped else ""
-            lines.append(Line(text, span.kind, span.depth, stretch, at, is_marked=is_marked, is_quote=is_marked))
+            lines.append(Line(text, kind, span.depth, stretch, at, is_marked=is_marked, is_quote=is_marked))
             at += len(stretch)
     return lines
 
@@ -213,9 +221,11 @@ def _mark_announced(part: Sequence[Line], texts: Texts) -> None:
             is_below = True
         elif line.says and is_below:
             count = attribution_at(lines, at) if line.text.rstrip().endswith((":", "：")) else 0
+            for one in part[at - count + 1 : at + 1]:
+                # Who wrote the digest when is not what it says.
+                one.is_quote, one.stretch, one.runs = True, "", ()
             count = count or int(_is_around(part, at) or _is_heading(line, texts))
-            for one in part[at - count + 1 : at + 1] if count else ():
-                one.is_quote = True
+            line.is_quote = line.is_quote or count > 0
             is_below = count > 0
 
 
@@ -228,8 +238,12 @@ def _doubt(part: Sequence[Line]) -> None:
     """Finds short lines of the author's that may be a quote without marks: what follows may answer them."""
     if not any(line.is_quote and line.stretch for line in part):
         return
-    for line in part:
-        line.is_doubtful = not line.is_quote and line.kind not in _LEFT and _DOUBT_MIN <= len(line.stretch) < _SHORT
+    for at, line in enumerate(part):
+        if line.is_quote or line.kind in _LEFT or not 0 < len(line.stretch) < _DOUBT_MAX:
+            continue
+        is_alone = all(one.is_blank or one.is_quote for one in part[max(at - 1, 0) : at + 2] if one is not line)
+        line.is_doubtful = is_alone or _DOUBT_MIN <= len(line.stretch) < _SHORT
+        line.is_alone = is_alone
 
 
 def _is_around(part: Sequence[Line], at: int) -> bool:
@@ -246,7 +260,7 @@ def _sign(part: Sequence[Line]) -> None:
             part[last].kind, part[last].is_quote = SpanKind.CLIENT_FOOTER, False
         last -= 1
     at = next((at for at in range(last, max(last - _SIGNATURE_LINES, -1), -1) if part[at].text.rstrip() == "--"), len(part))
-    if not any(run.size >= UNMARKED_MIN for line in part[at:] for run in line.runs):
+    if not any(line.overlap(run) >= UNMARKED_MIN for line in part[at:] for run in line.runs):
         for line in part[at:]:
             line.kind, line.is_quote = SpanKind.SIGNATURE, False
 

@@ -23,7 +23,8 @@ from gateway.digest.asked import Asked as Asked
 from gateway.digest.asked import Evidence as Evidence
 from gateway.digest.asked import Piece as Piece
 from gateway.digest.blocks import Block, Verdict, cut_blocks, said_spans
-from gateway.digest.evidence import Known, know
+from gateway.digest.evidence import Known
+from gateway.digest.evidence import know as know
 from gateway.digest.nearest import Nearest
 from gateway.mail.message import Span, SpanKind
 
@@ -32,13 +33,14 @@ PIECES_MAX: Final = 100
 _SIGN_OFF_MAX: Final = 80
 
 
-def split_answer(spans: Sequence[Span], entries: Sequence[Asked], frame: Sequence[str] = ()) -> tuple[Piece, ...]:
+def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame: Sequence[str] = ()) -> tuple[Piece, ...]:
     """The pieces of an answer to an issue; none where the author said nothing.
 
     `frame` are the texts of the issue as it was sent, its page as text too: with them a quote without marks is told from the
-    author's words whatever the language, and what stands around the entries is known.
+    author's words whatever the language, and what stands around the entries is known. Who reads many answers to an issue
+    gives what `know(entries, frame)` made of it, once.
     """
-    known = know(entries, frame)
+    known = entries.fresh() if isinstance(entries, Known) else know(entries, frame)
     lines, whole = read_lines(spans, known.texts)
     blocks = cut_blocks(lines, known)
     if not any(block.has_words for block in blocks):
@@ -62,17 +64,19 @@ def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[t
     """A verdict for each block in which the author says something."""
     found: list[tuple[Block, Verdict]] = []
     said = [block for block in blocks if block.has_words]
+    new = sum(block.is_new for block in said)
     opening = said[0] if not said[0].quote and not said[0].address(known) else None
     # What looks like a mail passed on may be the quote that nobody knows.
     has_quote = any(line.says for block in blocks for line in block.quote)
     has_quote = has_quote or any(line.kind is SpanKind.FORWARD for block in blocks for line in block.own)
-    for block in blocks:
+    end = max(at for at, block in enumerate(blocks) if block.is_new or block.quote or at == 0)
+    for at, block in enumerate(blocks):
         is_last = block is blocks[-1]
-        verdict = nearest.above(block, is_alone=is_last and len(said) - (opening is not None) == 1)
+        verdict = nearest.above(block, is_alone=at >= end and new - (opening is not None) <= 1)
         if not block.has_words:
             continue
         if block is opening:
-            verdict = Verdict() if len(said) > 1 else _alone(blocks, known, nearest, has_quote=has_quote)
+            verdict = Verdict() if new > 1 else _alone(blocks, known, nearest, has_quote=has_quote)
         elif (
             verdict.entry is None
             and is_last
@@ -83,8 +87,8 @@ def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[t
         ):
             verdict = replace(found[-1][1], detail="a last word")
         found.append((block, verdict))
-    if opening is not None and len(found) > 1:
-        found[0] = (opening, found[1][1])
+    if opening is not None and new > 1:
+        found[0] = (opening, next(verdict for block, verdict in found[1:] if block.is_new))
     return found
 
 
@@ -102,7 +106,9 @@ def _alone(blocks: Sequence[Block], known: Known, nearest: Nearest, *, has_quote
         verdict = Verdict()
     told = [at for at, asked in enumerate(known.entries) if asked.is_shown_in_full]
     markers = {known.entries[at].marker for at in told}
-    if len(markers) == 1 and not verdict.unknown:
+    # What looks like a mail passed on is not sure to be said about the issue.
+    is_foreign = any(line.kind is SpanKind.FORWARD for block in blocks for line in block.own)
+    if len(markers) == 1 and not verdict.unknown and not is_foreign:
         return Verdict(told[0], Evidence.ONLY, detail="the only comment that the issue tells")
     articles = [at for at, asked in enumerate(known.entries) if not asked.number]
     threads = {asked.thread for asked in known.entries}

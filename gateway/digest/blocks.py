@@ -14,6 +14,7 @@ from gateway.mail.message import Span, SpanKind
 
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER)
 _LAST_WORD = 32
+_LAST_NAME = 12
 _LAST_LINES = 12
 # Signs that are no answer by themselves, as "?" and ":-)" are.
 _SIGNS = re.compile(r"[\s>|\-_=*#~]*\Z")
@@ -34,12 +35,13 @@ class Verdict:
 
 @dataclass(slots=True)
 class Block:
-    """`own` has the author's lines, with his signature; `has_words`: one of them says something."""
+    """`own` has the author's lines, with his signature; `has_words`: one of them says something; `is_new`: what no issue has."""
 
     quote: list[Line] = field(default_factory=list)
     own: list[Line] = field(default_factory=list)
     has_words: bool = False
     is_doubtful: bool = False
+    is_new: bool = False
 
     @property
     def begins_doubtful(self) -> bool:
@@ -95,10 +97,13 @@ def cut_blocks(lines: Sequence[Line], known: Known) -> list[Block]:
             continue
         if blocks[-1].has_words and line.kind not in _LEFT and leading_marker(line.text):
             blocks.append(Block())
-        elif blocks[-1].has_words and line.is_doubtful and known.texts.owners_of(line.stretch) and _goes_on(lines, at):
+        elif blocks[-1].has_words and line.is_doubtful and known.has(line) and _goes_on(lines, at):
             blocks.append(Block(is_doubtful=True))
-        blocks[-1].own.append(line)
-        blocks[-1].has_words = blocks[-1].has_words or (line.kind not in _LEFT and not _SIGNS.match(line.text))
+        block = blocks[-1]
+        block.own.append(line)
+        says = line.kind not in _LEFT and not _SIGNS.match(line.text)
+        block.has_words = block.has_words or says
+        block.is_new = block.is_new or (says and not known.has(line))
     return blocks
 
 
@@ -109,7 +114,7 @@ def _goes_on(lines: Sequence[Line], at: int) -> bool:
         if line.is_quote or line.kind in _LEFT:
             break
         size += len(line.stretch)
-    return size >= _LAST_WORD
+    return size >= (_LAST_NAME if lines[at].is_alone else _LAST_WORD)
 
 
 def said_spans(lines: Iterable[Line]) -> tuple[Span, ...]:

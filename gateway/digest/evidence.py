@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final
 
@@ -29,6 +29,7 @@ WORDS_MIN: Final = 8
 # A marker, perhaps broken over two lines or set in other brackets (Crockford base32: no i, l, o, u).
 _MARKER = re.compile(r"\\?[\[［【(]\s?[#＃]\s?([0-9a-zA-Z]{8,16})\s?\\?[\]］】)]")
 _LEADING = re.compile(r"\s*(?:(?:re|ad|to|zu|an|@)\b:?\s*)?(?=\\?[\[［【(]\s?[#＃])", re.IGNORECASE)
+_LINK_ALONE = re.compile(r"\s*<?mailto:\S+\s*\Z")
 _MARKED_LINK = re.compile(r"\s*<?mailto:")
 _CROCKFORD_SIGNS: Final = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
 _NUMBER = re.compile(r"(?<![\w.])(\d{1,5}(?:\.\d{1,5}){0,12}(?:\+\d{1,6})?)\s+(?=\S)")
@@ -42,6 +43,9 @@ _BADGE_MAX: Final = 24
 # A line of so many markers is no heading.
 _MARKERS_MAX: Final = 4
 _LINE_MAX: Final = 1_000
+# Longer lines are found by what they touch.
+_HELD_MAX: Final = 48
+_ALL: Final = 0.9
 _BUDGET: Final = 2_000
 
 
@@ -68,6 +72,10 @@ class Known:
     _numbers: dict[str, list[int]] = field(default_factory=dict)
     _twice: frozenset[int] = frozenset()
     _budget: int = _BUDGET
+
+    def fresh(self) -> Known:
+        """The same for one more answer."""
+        return replace(self, _budget=_BUDGET)
 
     def entry_of(self, marker: str) -> int | None:
         return self._markers.get(marker)
@@ -214,6 +222,12 @@ class Known:
                 return tuple(kinds[kind])
         # What stands around several entries is the issue's.
         return tuple(kinds[_FRAME]) if len(kinds[_FRAME]) == 1 else ()
+
+    def has(self, line: Line) -> bool:
+        """Whether all of a line stands in the issue, whoever said it."""
+        if len(line.stretch) >= _HELD_MAX:
+            return line.covered >= _ALL * len(line.stretch) or _LINK_ALONE.match(line.text) is not None
+        return bool(self.texts.owners_of(line.stretch))
 
     def has_alone(self, entry: int, line: Line) -> bool:
         """Whether that entry and no other has a line that says little."""

@@ -22,6 +22,8 @@ STRONG: Final = 24
 MANY: Final = 3
 CANDIDATES_MAX: Final = 20
 _LOOKS_MAX: Final = 12
+# A quote that is interrupted goes on so near.
+_GAP_MAX: Final = 40
 _RULE = re.compile(r"[\s\-_=*>|]*\Z")
 _HOW = {"marker": Evidence.MARKER, "mention": Evidence.MARKER, "heading": Evidence.HEADING}
 
@@ -54,6 +56,9 @@ class Nearest:
     _section: int | None = None
     _how: Evidence = Evidence.UNKNOWN
     _below_foot: bool = field(default=False)
+    _end: int = -1
+    _quoted: list[Line] = field(default_factory=list)
+    _named: list[Names] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._base = min((line.depth for line in self.lines if line.is_quote and line.stretch and line.depth), default=1)
@@ -71,7 +76,13 @@ class Nearest:
         verdict = self._settle(walk) if block.quote else Verdict(self._section, self._how)
         if block.is_doubtful or (walk.heading is not None and walk.heading.how == "mention" and block.begins_doubtful):
             verdict = Verdict(candidates=() if self._section is None else (self._section,), detail="below what may be a quote")
-        if is_alone and verdict.entry is not None and len(seen := self._seen(block.quote, names)) >= MANY:
+        if block.is_new or is_alone:
+            quoted, named = [*self._quoted, *block.quote], [*self._named, *names]
+            self._quoted, self._named = [], []
+        else:
+            self._quoted += block.quote
+            self._named += names
+        if is_alone and verdict.entry is not None and len(seen := self._seen(quoted, named)) >= MANY:
             verdict = Verdict(None, candidates=_few([verdict.entry, *seen]), detail="below several entries")
         self._remember(block.quote, names, walk, verdict)
         unknown = (*block.unknown(self.known), *walk.unknown)
@@ -209,16 +220,16 @@ class Nearest:
             is_sure = is_near or not walk.has_text or (walk.last is not None and self.known.has_alone(entry, walk.last))
             return found if is_sure else Verdict(candidates=(entry,), detail="words that are not in the issue")
         if entry in walk.words or (is_near and self.known.holds(entry, walk.line, self.whole)):
-            if is_near or walk.words == (entry,) or not self._was_quoted(walk.line):
+            if is_near or walk.words == (entry,) or self._goes_on(walk.line):
                 return found
             return self._told(walk.words, how, "words that were quoted before", entry)
         if walk.says < STRONG and is_near:
             return found
         return self._told(walk.words, Evidence.WORDS, "the words quoted above, below another heading", entry)
 
-    def _was_quoted(self, line: Line) -> bool:
-        """Whether the same was quoted further up: then it does not go on there."""
-        return line.stretch in self.whole[: line.at]
+    def _goes_on(self, line: Line) -> bool:
+        """Whether it stands in the issue right behind what was quoted before: then it is the same one's."""
+        return self._end >= 0 and any(0 <= run.there - self._end <= _GAP_MAX for run in line.runs)
 
     def _told(self, entries: Sequence[int], how: Evidence, detail: str, *others: int) -> Verdict:
         if len(entries) == 1:
@@ -228,7 +239,11 @@ class Nearest:
 
     def _seen(self, quote: Sequence[Line], names: Sequence[Names]) -> list[int]:
         """The entries that a quote holds, the last first: those that it heads, else the last ones that have its words."""
-        headed = dict.fromkeys(name.entries[0] for name in reversed(names) if name.how in ("marker", "heading") and name.entries)
+        headed: dict[int, None] = {}
+        for name in reversed(names):
+            # A heading without its marker may be that of the marker below it.
+            if name.how in ("marker", "heading") and name.entries and not any(entry in headed for entry in name.entries):
+                headed[name.entries[0]] = None
         # Below headings an entry may quote others in a way that nobody can see any more.
         least = MANY + 2 if headed else MANY
         found: dict[int, None] = {}
@@ -240,6 +255,8 @@ class Nearest:
         return list(found) if len(found) >= least else list(headed)
 
     def _remember(self, quote: Sequence[Line], names: Sequence[Names], walk: _Walk, verdict: Verdict) -> None:
+        if (last := next((line for line in reversed(quote) if line.runs), None)) is not None:
+            self._end = max(run.there + run.size for run in last.runs)
         if walk.heading is None and not walk.zone and verdict.entry == self._section:
             return
         if verdict.entry is not None:

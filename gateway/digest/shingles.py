@@ -20,6 +20,7 @@ GRAM: Final = 8
 PLACES: Final = 6
 _BACK: Final = 256
 _NEAR: Final = 200
+_REMEMBERED_MAX: Final = 10_000
 _ALIKE: Final = 12
 # A sign of Chinese, Japanese or Korean says as much as two or three letters.
 _DENSE = re.compile("[\u1100-\u11ff\u2e80-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]")
@@ -140,6 +141,8 @@ class Texts:
     def owners_of(self, stretch: str) -> tuple[int, ...]:
         """Whose texts hold all of that bare stretch, at most a dozen, each once."""
         if stretch not in self._known:
+            if len(self._known) >= _REMEMBERED_MAX:
+                self._known.clear()
             owners: dict[int, None] = {}
             at = self._text.find(stretch) if stretch else -1
             while at >= 0 and len(owners) < _ALIKE:

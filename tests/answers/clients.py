@@ -14,6 +14,8 @@ from html import escape, unescape
 
 import lxml.html
 
+from tests.answers.damage import wrapped
+
 Item = tuple[str, str]
 
 WROTE = {
@@ -72,6 +74,26 @@ CLIENTS = (
     Client("GMX", "block", "gmx"),
     Client("GMX, HTML", "blockquote", "border"),
 )
+
+
+# What the same programs put into the text part beside the page; Gmail wraps it.
+_ALTERNATIVES = {
+    "gmail": Client("text part", "marks"),
+    "cite": Client("text part", "marks"),
+    "border": Client("text part", "block", "gmx"),
+    "divider": Client("text part", "block", "underscores"),
+    "yahoo": Client("text part", "block"),
+}
+
+
+def alternative(client: Client, items: list[Item], language: str, subject: str, ending: str, rng: random.Random) -> str:
+    """The text part beside the page of a program that writes HTML."""
+    width = 76 if client.around == "gmail" else 0
+    plain: list[Item] = []
+    for kind, text in items:
+        shown = page_as_text(text) if kind == "quote" else text
+        plain.append((kind, wrapped(shown, width) if width else shown))
+    return text_body(_ALTERNATIVES[client.around], plain, language, subject, ending, rng)
 
 
 def takes_html(client: Client) -> bool:

@@ -12,7 +12,19 @@ from html import escape
 
 import lxml.html
 
-from tests.answers.clients import CLIENTS, FOOTERS, WROTE, Client, Item, html_body, mail, page_as_text, takes_html, text_body
+from tests.answers.clients import (
+    CLIENTS,
+    FOOTERS,
+    WROTE,
+    Client,
+    Item,
+    alternative,
+    html_body,
+    mail,
+    page_as_text,
+    takes_html,
+    text_body,
+)
 from tests.answers.damage import MARKER, TEXT_DAMAGES, damaged, html_damaged, without_markers
 from tests.answers.issues import Section, Shown, union
 
@@ -171,7 +183,9 @@ class Writer:
         encoding = rng.choice(["8bit", "quoted-printable", "base64"])
         if self.is_html:
             html = html_body(self.client, self.items, language, subject, ending)
-            return mail("", html, subject, encoding)
+            has_text = rng.random() < 0.5
+            text = alternative(self.client, self.items, language, subject, ending, rng) if has_text else ""
+            return mail(text, html, subject, encoding)
         text = text_body(self.client, self.items, language, subject, ending, rng)
         if rng.random() < 0.25:
             text += "\n" + rng.choice(FOOTERS)
