@@ -29,6 +29,7 @@ def make_forum(name: str, domain: str = "gw.example", mirrors: tuple[str, ...] =
 
 
 TOWN = make_forum("town", mirrors=("mirrored.lists.example",))
+FLOODED = replace(TOWN, flooded_at=NOON)
 
 
 OPEN = Policy()
@@ -58,7 +59,7 @@ def case(
         "ancestors": (),
     }
     envelope = Envelope(reverse_path=reverse_path, forward_paths=(TOWN.address,), received_at=NOON, via=via)
-    forum = replace(TOWN, policy=policy)
+    forum = forum if policy is OPEN else replace(forum, policy=policy)
     destination = Destination(address=TOWN.address, forum=forum, purpose=purpose, token=token)
     known = {"starts_thread": starts_thread, "is_locked": is_locked, "is_over_limit": is_over_limit}
     return Case(envelope, Message(**(values | message)), destination, sender, **known)  # type: ignore[arg-type]
@@ -178,7 +179,8 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("locked", {"is_locked": True}, Verdict.HOLD, Reason.LOCKED),
     ("locked", {"is_locked": True, "policy": PROVED, "sender": by()}, Verdict.HOLD, Reason.LOCKED),
     ("too_many", {"is_over_limit": True, "policy": PROVED, "sender": by()}, Verdict.DEFER, Reason.TOO_MANY),
-    ("flood", {"forum": replace(TOWN, flooded_at=NOON)}, Verdict.HOLD, Reason.FLOOD),
+    ("flood", {"forum": FLOODED}, Verdict.HOLD, Reason.FLOOD),
+    ("flood", {"forum": FLOODED, "purpose": Purpose.ANONYMOUS, "sender": by(role=Role.OWNER)}, Verdict.HOLD, Reason.FLOOD),
 ]
 # What looks like a vote and is a comment.
 COMMENTS: list[dict[str, object]] = [
@@ -262,6 +264,7 @@ def test_the_first_rule_that_hits_decides() -> None:
         {"policy": PROVED, "sender": by(BANNED, Role.OWNER)},
         {"policy": MEMBERS, "sender": by(proof=Proof.NONE)},
         {"policy": EDITORS},
+        {"forum": FLOODED, "sender": by(role=Role.OWNER)},
         {"policy": EDITORS, "starts_thread": True, "sender": by(role=Role.MODERATOR)},
         {"policy": Policy(start=Who.OWNERS), "starts_thread": True, "sender": by(role=Role.OWNER)},
         {"policy": Policy(comment=Who.OWNERS), "starts_thread": True},

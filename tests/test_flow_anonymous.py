@@ -14,7 +14,9 @@ from uuid_utils.compat import uuid7
 from gateway.flow.anonymous import Keys
 from gateway.flow.deliver import deliver
 from gateway.flow.desk import Desk, attend
+from gateway.flow.handlers import HANDLERS
 from gateway.flow.held import list_held, release
+from gateway.flow.locking import lock
 from gateway.flow.publish import publish
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -23,7 +25,7 @@ from gateway.flow.senders import Senders
 from gateway.house.blind import blind_keys
 from gateway.mail.address import Address, parse_address
 from gateway.mail.envelope import Envelope, Raw, Via
-from gateway.mail.forum import Member
+from gateway.mail.forum import Member, Who
 from gateway.mail.verdict import Reason, Verdict
 from gateway.people.anonymity import end_of_month
 from gateway.people.sender import NOBODY, Proof, Sender
@@ -55,7 +57,7 @@ class Town:
         self.store = store
         self.sender = Sender(ANN, Proof.DKIM)
         self.courier = FakeCourier()
-        monkeypatch.setattr(Senders, "sender_of", lambda *_: self.sender)
+        monkeypatch.setattr(Senders, "_sender_of", lambda *_: self.sender)
         self.keys = blind_keys(tmp_path / "anonymous-key")
         self.reader = Reader()
         self.receiver = Receiver(store, Writer(store, uuid7), self.reader, keys=Keys(self.keys, lambda: KEY))
@@ -76,7 +78,7 @@ class Town:
         return [(one.verdict, one.reason) for one in self.receiver.submit(envelope, raw, to).result(PATIENCE)]
 
     def tick(self, now: datetime) -> int:
-        attend(Desk(self.store, KEY, now, uuid7, self.reader), FORUM)
+        attend(Desk(self.store, KEY, now, uuid7, self.reader), FORUM, HANDLERS)
         return publish(self.store, FORUM, now, uuid7)
 
     def receipt(self, now: datetime = NOON) -> tuple[Address, bytes]:
@@ -244,6 +246,16 @@ def test_held_released_and_taken_back(town: Town) -> None:
     assert second.marker in {row.detail for row in rows(town.store, JOURNAL)}
     town.send(mail_bytes("3@x"), now=NOON + timedelta(hours=4))
     assert {row.tag for row in rows(town.store, POST)} == {tag}
+
+
+def test_it_may_do_no_more_than_its_author(town: Town) -> None:
+    town.send(mail_bytes("known@x"), "town")
+    with town.store.write() as db:
+        lock(db, FORUM, rows(town.store, POST)[0].thread_id, NOON, uuid7, "Mo")
+    assert town.send(mail_bytes("own@laptop", In_Reply_To="<known@x>")) == [(Verdict.HOLD, Reason.LOCKED)]
+    roster.change_forum(town.store, replace(FORUM, policy=replace(FORUM.policy, start=Who.EDITORS)))
+    town.receiver.refresh()
+    assert town.send(mail_bytes("start@laptop")) == [(Verdict.HOLD, Reason.NO_RIGHT)]
 
 
 def _letters(town: Town) -> list[bytes]:

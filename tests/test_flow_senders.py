@@ -24,7 +24,7 @@ from gateway.mail.verdict import Reason, Verdict
 from gateway.store import roster
 from gateway.store.engine import Store
 from gateway.store.keep import MAIL
-from gateway.store.standing import LOCK
+from gateway.store.locks import LOCK
 from gateway.store.writer import Writer
 from tests.crowd import NOON, mail_from, make_member
 from tests.test_store import quiet_log, rows  # noqa: F401 - a fixture

@@ -236,10 +236,11 @@ def too_many(case: Case) -> Decision | None:
 
 
 def flood(case: Case) -> Decision | None:
-    """While too much comes, a moderator looks at everything that is not by one."""
+    """While too much comes, a moderator looks at everything that is not by one; an anonymous post does not show that it is."""
     is_flooded = case.destination.forum.flooded_at is not None and case.destination.purpose in POSTS
     member = case.sender.member
     is_by_moderator = member is not None and case.sender.is_proved and member.role in (Role.MODERATOR, Role.OWNER)
+    is_by_moderator = is_by_moderator and not case.is_anonymous
     return Decision(Verdict.HOLD, Reason.FLOOD) if is_flooded and not is_by_moderator else None
 
 
@@ -266,8 +267,8 @@ LIVE: tuple[Rule, ...] = (
     newcomer,
     probation,
     locked,
-    flood,
     too_many,
+    flood,
 )
 IMPORT: tuple[Rule, ...] = (unreadable,)
 # In the place of these stand the operator's rules, when one of them hits a mail that is to be posted.

@@ -133,6 +133,7 @@ def set_(
         changed = the_forum(house, forum)
         if flood:
             end_flood(house.store, changed, house.now(), house.new_id, "the operator")
+            typer.echo(f"{changed.address}: posts go through")
         if owner:
             changed = replace(changed, owners=_addresses([] if owner == ["none"] else owner))
         changed = replace(changed, policy=_policy(changed.policy, posting, rights, numbers, house_rules))

@@ -133,7 +133,6 @@ class Composer:
     def _notice(self, forum: Forum, letter: Letter, personal: Personal, reply_to: Address | None = None) -> bytes:
         subject, _, text = letter.text.partition("\n")
         text = text.lstrip("\n")
-        reply_to = Address(f"{forum.name}-owner", forum.domain)
         if letter.kind is Kind.QUESTION:
             reply_to = confirm_address(self._key, forum, _subject_of(letter), letter.at)
         return compose(

@@ -14,21 +14,21 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from gateway.admit.chain import Case
+from gateway.admit.chain import POSTS, Case
 from gateway.flow.entries import Entries
 from gateway.flow.proving import NO_MEANS, Means, Prover, needs_sender
 from gateway.mail.envelope import Envelope, Raw
-from gateway.mail.forum import Destination, Forum, Member, Posting, Purpose, Standing
+from gateway.mail.forum import Destination, Forum, Member, Posting, Standing
 from gateway.mail.loop import is_own
 from gateway.mail.message import Message
 from gateway.people.proof import prove
 from gateway.people.rights import is_exempt
 from gateway.people.sender import NOBODY, Proof, Sender
 from gateway.store.engine import Store, Transaction
+from gateway.store.locks import locked_heads
 from gateway.store.roster import forum_of, member_with_key
 from gateway.store.standing import (
     accepted_posts,
-    active_locks,
     has_rank_of,
     is_any_in_thread,
     last_of_thread,
@@ -40,7 +40,6 @@ HOUR = timedelta(hours=1)
 REMEMBERED_MAX = 20_000
 # So much longer is remembered what no rule depends on.
 LONG = 100
-_POSTS = frozenset({Purpose.POST, Purpose.ENTRY})
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -54,7 +53,7 @@ class Senders:
         self.prover = Prover(means)
         self._members = _Memory[tuple[UUID, str], Member | None](means)
         self._once = _Memory[tuple[UUID, str], Member | None](replace(means, memory=means.memory * LONG))
-        self._locks = _Memory[UUID, frozenset[str]](means)
+        self._locks = _Memory[UUID, set[str]](means)
         self._forums = _Memory[UUID, Forum](means)
         self._rates = _Rates(means)
         self.entries = Entries(store, means.key)
@@ -70,9 +69,9 @@ class Senders:
         forum = destination.forum
         if self._means.key and is_own(self._means.key, forum.list_id, message.loop_marks):
             return Case(envelope, message, destination, Sender(is_us=True))
-        is_asked = needs_sender(destination) or (message.wants_anonymity and destination.purpose in _POSTS)
+        is_asked = needs_sender(destination) or (message.wants_anonymity and destination.purpose in POSTS)
         sender = self._sender_of(envelope, raw, message, destination, signers) if is_asked else NOBODY
-        if destination.purpose not in _POSTS:
+        if destination.purpose not in POSTS:
             return Case(envelope, message, destination, sender)
         starts, is_locked = self._place_of(forum, message, sender, envelope.received_at)
         # The token of a comment says what is answered, whatever the mail program made of it.
@@ -92,7 +91,7 @@ class Senders:
         """Notes what was accepted, for the limits of an hour."""
         for case in cases:
             forum = case.destination.forum
-            if forum.policy.posting is not Posting.OPEN and case.destination.purpose in _POSTS:
+            if forum.policy.posting is not Posting.OPEN and case.destination.purpose in POSTS:
                 self._rates.count(forum.id, case.sender.member, case.envelope.received_at)
 
     def _sender_of(
@@ -126,7 +125,7 @@ class Senders:
         base, is_reply = ("", False) if message.ancestors or not forum.follows_subjects else subject_key(message.subject)
         if not message.ancestors and not is_reply:
             return True, False
-        locks = self._locks.get(forum.id, lambda db: active_locks(db, forum.id), self._store)
+        locks = self._locks.get(forum.id, lambda db: locked_heads(db, forum.id), self._store)
         if not (locks or forum.policy.lock_days) or is_exempt(sender.member):
             return False, False
         with self._store.read() as db:
@@ -134,7 +133,7 @@ class Senders:
             return False, thread is not None and _is_locked(db, forum, thread, locks, now)
 
 
-def _is_locked(db: Transaction, forum: Forum, thread: UUID, locks: frozenset[str], now: datetime) -> bool:
+def _is_locked(db: Transaction, forum: Forum, thread: UUID, locks: set[str], now: datetime) -> bool:
     if locks and is_any_in_thread(db, forum.id, thread, locks):
         return True
     last = last_of_thread(db, forum.id, thread) if forum.policy.lock_days else None

@@ -10,11 +10,9 @@ from sqlalchemy import Connection, func, select, update
 
 from gateway.mail.forum import Member
 from gateway.store.archive import POST
-from gateway.store.bulk import Lookup, table_of
-from gateway.store.people_tables import LockRow
+from gateway.store.bulk import Lookup
 from gateway.store.roster import ADDRESS, FORUM, MEMBER
 
-LOCK = table_of(LockRow)
 _RANKS = Lookup((MEMBER.c.id, MEMBER.c.role, MEMBER.c.standing), MEMBER.c.address_key)
 
 
@@ -48,15 +46,6 @@ def thread_answered(connection: Connection, forum_id: UUID, ancestors: Iterable[
     same = select(POST.c.thread_id).where(POST.c.forum_id == forum_id, POST.c.base == base)
     found: UUID | None = connection.execute(same.order_by(POST.c.date.desc()).limit(1)).scalar()
     return found
-
-
-def active_locks(connection: Connection, forum_id: UUID) -> frozenset[str]:
-    """The msgids at the heads of threads that are locked now."""
-    rows = connection.execute(
-        select(LOCK.c.msgid, LOCK.c.is_undone).where(LOCK.c.forum_id == forum_id).order_by(LOCK.c.at, LOCK.c.id)
-    )
-    last = {row.msgid: row.is_undone for row in rows}
-    return frozenset(msgid for msgid, is_undone in last.items() if not is_undone)
 
 
 def is_any_in_thread(connection: Connection, forum_id: UUID, thread_id: UUID, msgids: Iterable[str]) -> bool:
