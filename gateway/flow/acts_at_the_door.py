@@ -22,7 +22,8 @@ from gateway.store.engine import Transaction
 def _join(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
     """A stranger is asked; who reads the digest already is told so."""
     if sender.member is not None and sender.member.has_digest:
-        return Answer(wording(sender.member.language).word("You are a member here already."))
+        words = wording(sender.member.language)
+        return Answer(words.word("You are a member here already."))
     _, message = desk.read(mail)
     join(desk, db, forum, mail, message, command.words)
     return Answer()
