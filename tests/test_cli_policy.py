@@ -49,6 +49,7 @@ def test_what_is_allowed_in_a_forum_changes(town: Run, tmp_path: Path) -> None: 
     rules.write_bytes(b"\xff")
     for words, reason in (
         ((), "nothing to change: gateway forum set --help"),
+        (("--flood", "on"), "--flood 'on' is not off"),
         (("--posting", "closed"), "--posting 'closed' is none of open, members, proved"),
         (("--read", "nobody"), "--read 'nobody' is none of anyone, members, editors, owners"),
         (("--house-rules", str(rules)), f"{rules}: not a text in UTF-8"),

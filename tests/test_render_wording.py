@@ -25,7 +25,7 @@ _IN_TEMPLATE = re.compile(r"(?<!\w)_\((?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')\)")
 def said() -> set[str]:
     """Every text that code and templates ask a translation for."""
     code = "".join(path.read_text() for path in Path(next(iter(gateway.__path__))).rglob("*.py"))
-    found = {text for match in _IN_CODE.finditer(code) for text in _TEXT.findall(match[1])}
+    found = {text.replace("\\n", "\n") for match in _IN_CODE.finditer(code) for text in _TEXT.findall(match[1])}
     found |= set(_QUOTED_ONCE.findall(code))
     found = {text for text in found if "metal" not in text} | {f"{metal} badge" for metal in ("Gold", "Silver", "Bronze")}
     for path in find_templates().glob("*.j2"):

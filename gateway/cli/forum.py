@@ -126,8 +126,10 @@ def set_(
     rights = {"start": start, "comment": comment, "vote": vote, "read": read}
     numbers = {"newcomer_posts": newcomers, "edit_minutes": edit_minutes, "lock_days": lock_days}
     is_same = not owner and all(value is None for value in (posting, house_rules, *rights.values(), *numbers.values()))
-    if flood not in ("", "off") or (is_same and not flood):
-        raise fail("nothing to change, or --flood is not off: gateway forum set --help", 2)
+    if flood not in ("", "off"):
+        raise fail(f"--flood {flood!r} is not off", 2)
+    if is_same and not flood:
+        raise fail("nothing to change: gateway forum set --help", 2)
     obj: Context = ctx.obj
     with obj.house() as house:
         changed = the_forum(house, forum)
