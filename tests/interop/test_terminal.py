@@ -16,6 +16,8 @@ from tests.interop.screen import Screen
 pytestmark = pytest.mark.interop
 
 TITLE = "UK's Surveillance Camera Commissioner grills Hikvision on China human rights abuses"
+READER = "reader.london@example.org"
+"""Whose digest the demo keeps as text: with the tokens in its links, nobody else proves anything."""
 SUBJECT = "Town Talk Digest, Issue 1: 42 new"
 
 
@@ -23,7 +25,7 @@ SUBJECT = "Town Talk Digest, Issue 1: 42 new"
 def settings(tmp_path: Path) -> Path:
     """An empty neomuttrc with what a person would set."""
     file = tmp_path / "neomuttrc"
-    sending = ["set realname=Ann", 'set from="ann@example.net"', "set use_from", "set copy=no", "set ssl_force_tls=no"]
+    sending = ["set realname=London", f'set from="{READER}"', "set use_from", "set copy=no", "set ssl_force_tls=no"]
     reading = [f'set folder="{tmp_path}"', "ignore *", "unignore from to subject date"]
     file.write_text("\n".join([*sending, *reading, "set fast_reply", "set autoedit", ""]))
     return file
@@ -46,7 +48,7 @@ def test_neomutt_shows_the_digest(demo: Path, tmp_path: Path, settings: Path) ->
 
 @pytest.mark.parametrize("number", ["3.1.1", "4.1.3", ""])
 def test_neomutt_answers_one_comment(demo: Path, tmp_path: Path, settings: Path, number: str) -> None:
-    """The link stands in the text; the terminal opens it with neomutt; the answer lands under that comment."""
+    """The terminal opens the link of the text with neomutt; its token proves the reader; the answer lands under the comment."""
     data = tmp_path / "data"
     shutil.copytree(demo, data)
     link, marker = answer_link((demo / "digest.txt").read_text(encoding="utf-8"), number)
