@@ -44,7 +44,9 @@ class Question(NamedTuple):
 
 def render_filed(forum: Forum, language: str, filed: Sequence[Filed]) -> str:
     """The receipt: what became of a mail of several answers, and how to take it back."""
-    rows = [(one.marker, _lines(one.under) if one.under is not None else []) for one in filed]
+    rows = [
+        (one.marker, [clip(line, LINE_MAX - 20) for line in _lines(one.under)] if one.under is not None else []) for one in filed
+    ]
     return _render("filed.txt.j2", forum, language, filed=rows)
 
 
