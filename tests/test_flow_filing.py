@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import default
+from ipaddress import ip_network
 
 import pytest
 from uuid_utils.compat import uuid4, uuid7
@@ -71,11 +72,13 @@ class Reading:
             "In-Reply-To": str(self.digest["Message-ID"]),
         } | {name.replace("_", "-"): value for name, value in fields.items()}
         raw = "".join(f"{name}: {value}\r\n" for name, value in head.items() if value) + "\r\n" + body.replace("\n", "\r\n")
-        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=KEY))
+        receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=KEY, trusted=(ip_network("127.0.0.0/8"),)))
         local, _, domain = head["To"].partition("@")
         destination = receiver.route(Address(local, domain))
         assert destination is not None
-        envelope = Envelope(reverse_path=sender, forward_paths=(destination.address,), received_at=LATER, via=Via.SMTP)
+        envelope = Envelope(
+            reverse_path=sender, forward_paths=(destination.address,), received_at=LATER, via=Via.SMTP, peer="127.0.0.1"
+        )
         receiver.submit(envelope, Raw.of(raw.encode()), (destination,)).result(20)
         receiver.close()
         return self.work()
@@ -219,3 +222,15 @@ def test_a_marker_that_is_not_here_is_asked_about(reading: Reading) -> None:
     assert len(letters) == 1
     assert len(reading.entries()) == before
     assert reading.held() == ["its author was asked which comment it answers"]
+
+
+def test_the_receipt_s_way_back(reading: Reading) -> None:
+    """A piece that was put under another comment stays there, also when everything is computed again."""
+    body = "\n\n".join(f"{quoted(reading.entry_text(number))}\n\nAnswer to {number}." for number in ("7", "11"))
+    reading.answer(body)
+    entries = reading.entries()
+    mine = next(entry.marker for entry in entries.values() if any("Answer to 11." in span.text for span in entry.spans))
+    command = {"to": "town-request@example.org", "In_Reply_To": "", "Subject": f"move {mine} {entries['1'].marker}"}
+    reading.answer("", **command)
+    assert "Answer to 11." in reading.words("1.1")
+    assert reindex(reading.store, FORUM, uuid7) == 0

@@ -131,11 +131,11 @@ def _change(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender:
 
 def _move(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
     member, words = member_of(sender), words_of(sender)
-    if not is_at_least(member, Role.EDITOR):
-        return Answer(words.word("Only editors and moderators move posts."))
     post, parent = (post_named(db, forum, member, marker) for marker in (command.target, *command.words))
     if post is None or parent is None:
         return no_such_post(sender)
+    if post.author_key not in member.keys and not is_at_least(member, Role.EDITOR):
+        return Answer(words.word("Only its author, editors and moderators move a post."))
     try:
         moves.move(db, forum.id, node_of_post(desk.store, forum, post), parent.msgid, desk.now, desk.new_id)
     except BadMove:

@@ -15,8 +15,9 @@ from gateway.mail.forum import Forum
 from gateway.mail.piece import Move
 from gateway.store import moves, shelf
 from gateway.store.engine import Store
-from gateway.store.incoming import node_of
+from gateway.store.incoming import node_of, parts_of
 from gateway.store.moves import BadMove
+from gateway.store.pieces import answers_of
 from gateway.thread.forest import Node
 
 __all__ = ["BadMove", "merge", "move", "node_of_post", "take_over", "undo"]
@@ -78,5 +79,9 @@ def node_of_post(store: Store, forum: Forum, post: shelf.Post) -> Node:
         raise BadMove("that is another text under a Message-ID that was used before: move the first one")
     with store.read() as db:
         mail = shelf.mail_of(db, forum.id, post.mail_id)
+        answers = answers_of(db, forum.id, [mail.id]).get(mail.id, ())
     _, message = read_mail(store, mail)
+    if answers:
+        parts = parts_of(message, mail.received_at, forum.domain, answers, "")
+        return next(part.node for part in parts if part.node.msgid == post.msgid)
     return node_of(message, mail.received_at, follows_subjects=forum.follows_subjects, domain=forum.domain)
