@@ -28,6 +28,7 @@ from gateway.exchange.records import mail_line
 from gateway.flow import exporting
 from gateway.flow.deliver import deliver
 from gateway.flow.desk import Desk, attend
+from gateway.flow.handlers import HANDLERS
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
@@ -90,7 +91,7 @@ class Run:
         self.folder = folder
         self.courier = FakeCourier()
         self._log = folder / "log"
-        monkeypatch.setattr(Senders, "sender_of", lambda *_: Sender(AUTHOR, Proof.AUTH))
+        monkeypatch.setattr(Senders, "_sender_of", lambda *_: Sender(AUTHOR, Proof.AUTH))
         monkeypatch.setattr("gateway.flow.anonymous.POSTS_AN_HOUR", 10)
         limits = {"new_per_network_and_minute": 0, "connections_per_network": 0, "free_space": 0}
         settings = Settings(data=folder / "data", smtp={"host": "127.0.0.1", "port": 0, "limits": limits})  # type: ignore[arg-type]
@@ -104,7 +105,7 @@ class Run:
             with listening(self.house.front_door()) as port, smtplib.SMTP("127.0.0.1", port, "me.example") as client:
                 self.replies = [client.sendmail(canaries.ADDRESS, [f"{local}@example.org"], mail) for local, mail in mails]
             with Reader() as reader:
-                attend(Desk(store, KEY, LATER, uuid7, reader), FORUM)
+                attend(Desk(store, KEY, LATER, uuid7, reader), FORUM, HANDLERS)
             self.published = publish(store, FORUM, LATER, uuid7)
             send_due(store, FORUM, LATER, uuid7, at_once=True)
             send_due(store, FORUM, LATER, uuid7)
@@ -207,7 +208,7 @@ def test_times_and_ids_tell_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run = Run(tmp_path, monkeypatch)
     store = run.house.store
     for minute in range(4):
-        monkeypatch.setattr(Senders, "sender_of", lambda *_: Sender(replace(AUTHOR, id=uuid7()), Proof.AUTH))
+        monkeypatch.setattr(Senders, "_sender_of", lambda *_: Sender(replace(AUTHOR, id=uuid7()), Proof.AUTH))
         now = NOON + timedelta(minutes=60 + minute)
         for number in range(10):
             raw = f"From: A <a@x.example>\r\nMessage-ID: <{minute}.{number}@x>\r\nSubject: nr{minute * 10 + number}\r\n\r\nhi\r\n"

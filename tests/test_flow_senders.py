@@ -149,7 +149,6 @@ WAYS: list[tuple[bytes, dict[str, Any], tuple[Verdict, Reason], str]] = [
     (mail_from("Eve <eve@y.example>"), {"to": "open"}, POSTED, ""),
     (signed(mail_from(ME)), {"to": "town-request"}, (Verdict.HOLD, Reason.COMMAND), "dkim"),
     (signed(mail_from(ME)), {"to": "open-request"}, (Verdict.HOLD, Reason.COMMAND), "dkim"),
-    (signed(mail_from(ME, body="Anonymous: yes\r\n\r\nText")), {"to": "open"}, POSTED, "dkim"),
     (mail_from(ME), {"to": f"town+up-{token(Purpose.UP)}"}, (Verdict.HOLD, Reason.VOTE), "token"),
     (mail_from(ME, List_Id="<list.example>"), {}, POSTED, ""),
 ]
@@ -159,6 +158,16 @@ WAYS: list[tuple[bytes, dict[str, Any], tuple[Verdict, Reason], str]] = [
 def test_ways_to_prove_it(town: Town, raw: bytes, words: dict[str, Any], decision: tuple[Verdict, Reason], proof: str) -> None:
     assert town.post(raw, **words) == decision
     assert town.proofs() == [proof]
+
+
+def test_in_an_open_forum_anonymity_must_be_proved(town: Town) -> None:
+    """Nothing is kept without the key of the month; the reason tells what was found."""
+    [forum] = [one for one in roster.list_forums(town.store) if one.name == "open"]
+    roster.add_members(town.store, [replace(ANN, id=uuid7(), forum_id=forum.id)])
+    raw = mail_from(ME, body="Anonymous: yes\r\n\r\nText")
+    assert town.post(raw, "open") == (Verdict.REFUSE, Reason.ANONYMOUS_UNPROVED)
+    assert town.post(signed(raw), "open") == (Verdict.REFUSE, Reason.ANONYMOUS)
+    assert town.proofs() == []
 
 
 def test_in_an_open_forum_nobody_is_asked_about_signatures(town: Town) -> None:

@@ -83,7 +83,7 @@ def names_nobody(token: str) -> bool:
         data = base64.b32decode(token.upper() + "===") if len(token) == LENGTH else b"?"
     except ValueError:
         return False
-    return not any(data[1:11]) and len(data) > 11
+    return data[0] == VERSION << 4 and not any(data[1:11])
 
 
 def _mac(key: bytes, purpose: str, forum: str, head: bytes) -> bytes:
