@@ -62,7 +62,9 @@ class Reading:
         ]
         return found[0].strip("\n")
 
-    def answer(self, body: str, *, to: str = "", sender: Address = LONDON.address, **fields: str) -> list[EmailMessage]:
+    def answer(
+        self, body: str, *, to: str = "", sender: Address = LONDON.address, peer: str = "127.0.0.1", **fields: str
+    ) -> list[EmailMessage]:
         """Mails it, lets the desk attend; the letters that come of it."""
         head = {
             "From": f"Reader <{sender}>",
@@ -76,9 +78,7 @@ class Reading:
         local, _, domain = head["To"].partition("@")
         destination = receiver.route(Address(local, domain))
         assert destination is not None
-        envelope = Envelope(
-            reverse_path=sender, forward_paths=(destination.address,), received_at=LATER, via=Via.SMTP, peer="127.0.0.1"
-        )
+        envelope = Envelope(reverse_path=sender, forward_paths=(destination.address,), received_at=LATER, via=Via.SMTP, peer=peer)
         receiver.submit(envelope, Raw.of(raw.encode()), (destination,)).result(20)
         receiver.close()
         return self.work()
@@ -210,7 +210,7 @@ def test_a_subject_that_was_changed_is_the_title(reading: Reading) -> None:
 
 def test_of_somebody_else_with_the_token(reading: Reading) -> None:
     """Who has the digest by a friend may write where everybody may; the digest's address makes him nobody else."""
-    reading.answer(f"{quoted(reading.entry_text('7'))}\n\n+1", sender=YORK.address)
+    reading.answer(f"{quoted(reading.entry_text('7'))}\n\n+1", sender=YORK.address, peer="203.0.113.9")
     assert reading.entries()["7"].up == 0
 
 
