@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 EPOCH = date(2020, 1, 1)
@@ -33,6 +34,8 @@ class Claims:
     expires: date
 
 
+# Those of one digest are asked for again with each letter.
+@lru_cache(maxsize=4096)
 def marker_bytes(marker: str) -> bytes | None:
     """A post's marker as the six bytes of a token, three bits of which count its digits; None when these are too many."""
     if not 8 <= len(marker) <= 9 or not set(marker) <= set(_CROCKFORD):
