@@ -17,6 +17,7 @@ from gateway.flow.importing import bring_in, open_import
 from gateway.flow.publish import Due, build_issue, now_period, publish
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum, Member
+from gateway.mail.token import KEY_BYTES, make_token, marker_bytes
 from gateway.render.body import alternative_body
 from gateway.render.digest import render_issue
 from gateway.render.letter import Personal, compose
@@ -52,6 +53,13 @@ def measure(corpus: Path, scratch: Path) -> None:
     )
     period = now_period(now)
     due = Due(member, period, 0, POSTS)
+    expires = (now + timedelta(days=90)).date()
+
+    def entry(marker: str) -> str:
+        """The token of an entry, as `flow.compose` makes one for each."""
+        data = marker_bytes(marker) or bytes(6)
+        return make_token(bytes(KEY_BYTES), "entry", forum.list_id, marker=data, member=member.id.bytes[-4:], expires=expires)
+
     found = []
     for run in range(RUNS):
         begun = time.process_time()
@@ -61,7 +69,7 @@ def measure(corpus: Path, scratch: Path) -> None:
         raw = compose(
             alternative_body(rendering.text, rendering.html, f"=_bench{run}"),
             forum=forum,
-            personal=Personal(to=member.address, leave=forum.address),
+            personal=Personal(to=member.address, leave=forum.address, entry=entry),
             subject=rendering.subject,
             msgid=f"{run}@example.org",
             reply_to=forum.address,
