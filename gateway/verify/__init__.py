@@ -1,1 +1,1 @@
-"""SEALS: signatures of mail that comes in; the only room that asks the DNS."""
+"""SEALS: signatures of mail that comes in; the only room that asks the DNS for keys."""
