@@ -157,6 +157,8 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("for_desk", {"purpose": Purpose.DOWN}, Verdict.HOLD, Reason.VOTE),
     ("for_desk", {"purpose": Purpose.REPORT}, Verdict.HOLD, Reason.REPORT),
     ("for_desk", {"purpose": Purpose.CASE}, Verdict.HOLD, Reason.RULING),
+    ("to_digest", {"ancestors": ("digest.2026-01-02.0@gw.example",)}, Verdict.HOLD, Reason.DIGEST_ANSWER),
+    ("to_digest", {"subject": "Re: town Digest, Issue 7: 3 new"}, Verdict.HOLD, Reason.DIGEST_ANSWER),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "ancestors": ("0@x",)}, Verdict.HOLD, Reason.VOTE),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.VOTE),
     ("stranger", {"policy": PROVED}, Verdict.HOLD, Reason.STRANGER),
