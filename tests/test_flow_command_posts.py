@@ -212,7 +212,7 @@ def test_a_follower_gets_new_posts_of_a_thread_at_once(town: Town) -> None:
 
 def test_an_editor_moves_a_post(town: Town, store: Store) -> None:
     first, second = town.post("1@x", "Wombats"), town.post("2@x", "About holes")
-    assert "Only editors" in one(town.mail(f"move {second} {first}"))
+    assert "Only its author" in one(town.mail(f"move {second} {first}"))
     with store.write() as db:
         roster.write_member(db, replace(ANN, role=Role.EDITOR))
     assert "cannot hang there" in one(town.mail(f"move {first} {first}"))

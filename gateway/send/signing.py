@@ -142,14 +142,13 @@ class _Rsa:
 
 
 def _use_cryptography(dkim: Any) -> None:
-    """Lets dkimpy pass our RSA keys through, and sign with them."""
-    if getattr(dkim, "parse_pem_private_key", None) is not _as_it_is:
-        dkim.parse_pem_private_key = _as_it_is
-        dkim.RSASSA_PKCS1_v1_5_sign = _sign_rsa
-
-
-def _as_it_is(key: Any) -> Any:
-    return key
+    """Lets dkimpy pass our RSA keys through, and sign with them; others are its own affair."""
+    if getattr(dkim, "has_our_rsa", False):
+        return
+    parse, sign = dkim.parse_pem_private_key, dkim.RSASSA_PKCS1_v1_5_sign
+    dkim.parse_pem_private_key = lambda key: key if isinstance(key, _Rsa) else parse(key)
+    dkim.RSASSA_PKCS1_v1_5_sign = lambda hashed, key: _sign_rsa(hashed, key) if isinstance(key, _Rsa) else sign(hashed, key)
+    dkim.has_our_rsa = True
 
 
 def _sign_rsa(hashed: Any, key: _Rsa) -> bytes:

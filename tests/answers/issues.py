@@ -25,8 +25,8 @@ from gateway.mail.message import Message, SpanKind
 from gateway.parse.html import html_to_text
 from gateway.parse.message import parse_message
 from gateway.people.handles import Byline
-from gateway.render.places import shown
 from gateway.render.digest import render_issue
+from gateway.render.places import shown
 from gateway.thread.weave import Row, weave
 from tests.conftest import ROOT
 
