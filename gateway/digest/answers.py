@@ -14,6 +14,7 @@ mail; together they have every word of the author's. To file a piece wrongly is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -31,6 +32,7 @@ from gateway.mail.message import Span, SpanKind
 # A mail that falls into more pieces is asked about as a whole.
 PIECES_MAX: Final = 100
 _SIGN_OFF_MAX: Final = 80
+_VOTES = re.compile(r"\s?·[ \t]*(?:\+1|[\u2212-]1|Report|Melden)\b(?:\s*<mailto:[^\s<>]{1,300}>)?[ \t]*(?=\n|·|\Z)")
 
 
 def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame: Sequence[str] = ()) -> tuple[Piece, ...]:
@@ -41,7 +43,7 @@ def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame:
     gives what `know(entries, frame)` made of it, once.
     """
     known = entries.fresh() if isinstance(entries, Known) else know(entries, frame)
-    lines, whole = read_lines(spans, known.texts)
+    lines, whole = read_lines([_without_votes(span) for span in spans], known.texts)
     blocks = cut_blocks(lines, known)
     if not any(block.has_words for block in blocks):
         return ()
@@ -50,6 +52,11 @@ def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame:
         return (Piece(marker=None, spans=said, evidence=Evidence.UNKNOWN, detail="too many pieces"),)
     verdicts = _verdicts(blocks, known, Nearest(known, lines, whole))
     return _joined([_piece(block, verdict, known) for block, verdict in verdicts], known)
+
+
+def _without_votes(span: Span) -> Span:
+    """A span without the links to vote and to report that a digest's page has below each entry: they name nothing."""
+    return replace(span, text=_VOTES.sub("", span.text)) if "·" in span.text else span
 
 
 @dataclass(frozen=True, slots=True)
