@@ -218,3 +218,10 @@ def test_an_editor_moves_a_post(town: Town, store: Store) -> None:
     assert "cannot hang there" in one(town.mail(f"move {first} {first}"))
     assert f"#{second} hangs below #{first} now." in one(town.mail(f"move {second} {first}"))
     assert "1 About holes" in condition(town, first)
+
+
+def test_a_post_is_reported_and_voted_on(town: Town, store: Store) -> None:
+    marker = town.post("1@x", "Wombats", sender="zoe@x.example")
+    assert "The moderators will look at" in one(town.mail(f"report {marker} it sells things"))
+    assert "before. Once is enough" in one(town.mail(f"report {marker} it sells things"))
+    assert f"[#{marker}] counts: -1" in one(town.mail(f"vote -1 {marker}"))

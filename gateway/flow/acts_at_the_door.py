@@ -1,4 +1,4 @@
-"""Commands to join and to leave, and votes (`flow.acts`)."""
+"""Commands to join and to leave, votes and reports (`flow.acts`)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from gateway.flow.acts import Act, Answer, member_of
 from gateway.flow.desk import Desk
 from gateway.flow.join import join
 from gateway.flow.leave import leave_now
+from gateway.flow.report import report
 from gateway.flow.votes import vote
 from gateway.mail.forum import Forum
 from gateway.people.request import Command
 from gateway.people.sender import Sender
 from gateway.people.vocabulary import Order
+from gateway.render.cases import render_reported
 from gateway.render.notices import why_uncounted
 from gateway.render.wording import wording
-from gateway.store import shelf
+from gateway.store import outbox, shelf
 from gateway.store.engine import Transaction
 
 
@@ -46,9 +48,23 @@ def _vote(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: S
     return Answer(words.word("Your vote on [#{marker}] counts: {value}.").format(marker=command.target, value=f"{value:+d}"))
 
 
+def _report(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    """The letter about it is one of its own."""
+    member = member_of(sender)
+    heard = report(desk, db, forum, member, command.target, command.text)
+    text = render_reported(forum, heard, command.target, member.language)
+    return Answer(letters=((outbox.Kind.NOTICE, None, text),))
+
+
 def _confirm(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
     words = wording(member_of(sender).language)
     return Answer(words.word("To confirm something, just answer the letter that asked you."))
 
 
-DOOR_ACTS: Mapping[Order, Act] = {Order.JOIN: _join, Order.LEAVE: _leave, Order.VOTE: _vote, Order.CONFIRM: _confirm}
+DOOR_ACTS: Mapping[Order, Act] = {
+    Order.JOIN: _join,
+    Order.LEAVE: _leave,
+    Order.VOTE: _vote,
+    Order.REPORT: _report,
+    Order.CONFIRM: _confirm,
+}
