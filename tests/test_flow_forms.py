@@ -152,9 +152,24 @@ def test_a_mail_that_is_not_fit_for_the_wire_is_set_anew(store: Store) -> None:
     publish(store, FORUM, EVENING, uuid7)
     [copy] = sent(store, EVENING)
     assert copy["Subject"] == "Long"
+    assert copy["Message-ID"] == "<one@x>"
     assert "words words" in copy.get_content()
     [digest] = [mail for mail in sent(store) if mail.is_multipart()]
     assert "words words" in str(digest)
+
+
+def test_a_copy_names_its_author_and_no_address_of_who_is_quoted(store: Store) -> None:
+    town(store, replace(reader_in("Europe/London"), rhythm=Rhythm.IMMEDIATE))
+    body = "On Monday, Bob <bob@far.example> wrote:\n> A bench?\n> > And trees\nYes, please.\n\n-- \nAnn"
+    raw = mail_bytes("one@x", "Re: Bench", Date="Mon, 2 Mar 2026 20:00:00 +0000", **{"In-Reply-To": "<zero@x>"})
+    header = raw.partition(b"\r\n\r\n")[0]
+    put(store, incoming(FORUM, header + b"\r\n\r\n" + body.replace("\n", "\r\n").encode() + b"\r\n", received_at=EVENING))
+    publish(store, FORUM, EVENING, uuid7)
+    [copy] = sent(store, EVENING)
+    assert copy["From"].addresses[0].display_name == "Ann via Town Talk"
+    assert [copy[name] for name in ("Message-ID", "Subject", "In-Reply-To")] == ["<one@x>", "Re: Bench", "<zero@x>"]
+    assert copy["Date"].datetime == EVENING.replace(hour=20, minute=0)
+    assert copy.get_content().replace("\r\n", "\n") == body.replace(" <bob@far.example>", "") + "\n"
 
 
 def test_after_a_pause_what_was_missed_comes_as_one_digest(store: Store) -> None:

@@ -28,12 +28,13 @@ from gateway.render.body import BadBody, Body, File, alternative_body, files_bod
 from gateway.render.digest import render_thread_text
 from gateway.render.fields import BadField
 from gateway.render.letter import BadLetter, Personal, compose
-from gateway.render.single import single
+from gateway.render.single import plain_mail, single, typed
 from gateway.send.signing import Signer
 from gateway.store import ledger, roster, shelf
 from gateway.store.changes import UNCHANGED, Condition, conditions
 from gateway.store.engine import Store, Transaction
 from gateway.store.outbox import Kind, Letter
+from gateway.store.pieces import answers_of
 
 TOKEN_LIFE = timedelta(days=400)
 # As long as what it is about waits for an answer.
@@ -102,28 +103,8 @@ class Composer:
     def _copy(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
         with self._store.read() as db:
             post = shelf.post_of_id(db, forum.id, _subject_of(letter))
-            handle = _handle(db, forum, post)
-            raw = shelf.raw_of(db, forum.id, post.mail_id)
             condition = conditions(db, forum.id, [post.marker]).get(post.marker, UNCHANGED)
-        try:
-            _check_shown_whole(post, condition, raw)
-            return single(raw, forum, handle=handle, msgid=post.msgid, personal=personal)
-        except _NOT_FIT as error:
-            log.warning("copy set anew", marker=post.marker, why=str(error))
-        with self._store.read() as db:
-            text = _post_as_text(db, forum, post)
-        files = [] if condition.is_removed else [_file(raw, one) for one in post.attachments]
-        return compose(
-            files_body(text, files, f"=_{letter.id.hex}") if files else text_body(text),
-            forum=forum,
-            personal=personal,
-            subject=post.subject,
-            msgid=f"copy.{post.id.hex}@{forum.domain}",
-            reply_to=forum.address,
-            date=letter.at,
-            references=(post.parent,) if post.parent else (),
-            kind="copy",
-        )
+            return _single(db, forum, post, condition, personal)
 
     def _receipt(self, forum: Forum, letter: Letter, personal: Personal) -> bytes:
         """Answers take the post back."""
@@ -225,22 +206,32 @@ def _mails(db: Transaction, forum: Forum, markers: list[str]) -> list[bytes]:
         condition = states.get(marker, UNCHANGED)
         if post is None or condition.is_removed:
             continue
-        handle = _handle(db, forum, post)
-        try:
-            raw = shelf.raw_of(db, forum.id, post.mail_id)
-            _check_shown_whole(post, condition, raw)
-            found.append(single(raw, forum, handle=handle, msgid=post.msgid))
-        except _NOT_FIT as error:
-            log.warning("part set anew", marker=post.marker, why=str(error))
-            plain = f"Subject: {post.marker}\nContent-Type: text/plain; charset=utf-8\n\n{_post_as_text(db, forum, post)}"
-            found.append(single(plain.encode("utf-8", "replace"), forum, handle=handle, msgid=post.msgid))
+        found.append(_single(db, forum, post, condition))
     return found
 
 
-def _check_shown_whole(post: shelf.Post, condition: Condition, raw: bytes) -> None:
-    """BadBody unless readers may see the mail as it came: nothing was changed since, and what it quotes names no address."""
+def _single(db: Transaction, forum: Forum, post: shelf.Post, condition: Condition, personal: Personal | None = None) -> bytes:
+    """The post as a mail: as it came where readers may see that, else with the text that they see."""
+    handle = _handle(db, forum, post)
+    raw = shelf.raw_of(db, forum.id, post.mail_id)
+    try:
+        _check_shown_whole(db, forum, post, condition, raw)
+        return single(raw, forum, handle=handle, msgid=post.msgid, personal=personal)
+    except _NOT_FIT as error:
+        log.warning("copy set anew", marker=post.marker, why=str(error))
+    text = _text_now(db, forum, post, condition)
+    files = [] if condition.is_removed else [_file(raw, one) for one in post.attachments]
+    body = files_body(text, files, f"=_{post.id.hex}") if files else text_body(text)
+    mail = plain_mail(body, subject=post.subject, date=post.date, parent=post.parent)
+    return single(mail, forum, handle=handle, msgid=post.msgid, personal=personal)
+
+
+def _check_shown_whole(db: Transaction, forum: Forum, post: shelf.Post, condition: Condition, raw: bytes) -> None:
+    """BadBody unless readers may see the mail as it came: the post is all of it and unchanged, and no quote names an address."""
     if condition != UNCHANGED:
         raise BadBody("it is not what it was")
+    if answers_of(db, forum.id, [post.mail_id]):
+        raise BadBody("the mail holds more than this post")
     if without_addresses(post.spans) != post.spans:
         raise BadBody("what it quotes names addresses")
     if any(span.kind not in (SpanKind.TEXT, SpanKind.SIGNATURE) for span in post.spans) and has_address_in_html(raw):
@@ -256,7 +247,10 @@ def _handle(db: Transaction, forum: Forum, post: shelf.Post) -> str:
     return byline(post.author_name, post.author_key, by_key([author] if author else [])).name
 
 
-def _post_as_text(db: Transaction, forum: Forum, post: shelf.Post) -> str:
+def _text_now(db: Transaction, forum: Forum, post: shelf.Post, condition: Condition) -> str:
+    """What readers see of a post now."""
+    if not condition.is_removed:
+        return condition.text if condition.text is not None else typed(without_addresses(post.spans))
     author = roster.member_with_key(db, forum.id, post.author_key)
     thread = tell_thread(db, forum, by_key([author] if author else []), post.thread_id)
     entries = tuple(entry for entry in thread.entries if entry.marker == post.marker)

@@ -7,19 +7,46 @@ or receipt request of the author goes along. A body that is not fit for the wire
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from gateway.mail.forum import Forum
 from gateway.mail.loop import FIELD, marks_in
+from gateway.mail.message import Span
 from gateway.parse.header import split_header
-from gateway.render.blocks import one_line
-from gateway.render.body import LINE_MAX, BadBody, has_long_line
-from gateway.render.fields import address_field, id_field
-from gateway.render.letter import Personal, check_letter, stamp
+from gateway.render.blocks import clean, one_line
+from gateway.render.body import LINE_MAX, BadBody, Body, has_long_line
+from gateway.render.dates import field_date
+from gateway.render.fields import Field, address_field, id_field, text_field
+from gateway.render.letter import SUBJECT_MAX, Personal, check_letter, stamp
 
 # What a mail program needs to show the body, to thread it and to tell its title.
 _KEPT = ("Subject", "Date", "In-Reply-To", "References", "MIME-Version", "Content-Type", "Content-Transfer-Encoding")
 _SIGNS = b"\r\n\t "
+_UTC = ZoneInfo("UTC")
+
+
+def plain_mail(body: Body, *, subject: str, date: datetime, parent: str | None) -> bytes:
+    """A mail for `single` with another body than its author sent, with Subject and place of the post. Raises BadField."""
+    fields = [
+        text_field("Subject", one_line(subject)[:SUBJECT_MAX].strip() or "-"),
+        Field("Date", (field_date(date.astimezone(UTC), _UTC),)),
+        *([id_field("In-Reply-To", (parent,)), id_field("References", (parent,))] if parent else ()),
+        Field("MIME-Version", ("1.0",)),
+        *body.fields,
+    ]
+    return b"".join([*(field.serialise() for field in fields), b"\r\n", body.filled({})])
+
+
+def typed(spans: Iterable[Span]) -> str:
+    """Spans as text with the marks of quotes, as their author may have typed them."""
+    lines = []
+    for span in spans:
+        mark = ">" * span.depth
+        lines += [f"{mark} {line}".rstrip() if mark else line for line in clean(span.text).split("\n")]
+    return "\n".join(lines)
 
 
 def single(raw: bytes, forum: Forum, *, handle: str, msgid: str, personal: Personal | None = None) -> bytes:
