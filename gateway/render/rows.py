@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.digest.issue import Entry, ThreadPart
 from gateway.mail.address import Address
 from gateway.mail.message import Attachment, SpanKind
-from gateway.mail.token import marker_bytes
+from gateway.mail.token import is_marker
 from gateway.render.blocks import Block, one_line, split_blocks
 from gateway.render.dates import both_dates
 from gateway.render.links import mailto, mailto_entry
@@ -149,15 +149,15 @@ def _link(entry: Entry, title: str, address: Address | None) -> str:
         return ""
     subject = title if title[:3].lower() == "re:" else f"Re: {title}"
     subject = clip(subject, TITLE_MAX)
-    if marker_bytes(entry.marker) is None:
+    if not is_marker(entry.marker):
         return mailto(address, subject=subject, in_reply_to=one_line(entry.msgid))
     return mailto_entry(address, "c", entry.marker, subject=subject, in_reply_to=one_line(entry.msgid))
 
 
 def _votes(entry: Entry, address: Address | None) -> tuple[str, ...]:
-    if address is None or not entry.is_told or marker_bytes(entry.marker) is None:
+    if address is None or not entry.is_told or not is_marker(entry.marker):
         return ()
-    return tuple(mailto_entry(address, word, entry.marker, subject=subject) for word, subject in _VOTES)
+    return tuple([mailto_entry(address, word, entry.marker, subject=subject) for word, subject in _VOTES])
 
 
 def _score(entry: Entry, words: Wording) -> str:
