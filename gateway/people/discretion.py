@@ -23,21 +23,30 @@ _BRACKETED = re.compile(
 _BARE = re.compile(rf"(?:mailto:)?({_LOCAL}){_AT}[^\s<>()\[\]@,;:\"]{{1,255}}", re.IGNORECASE)
 # "ann at example.org", as archives write it.
 _SPELT = re.compile(r"\b([\w.+-]{1,64}) (?:at|\(at\)|\[at\]) [\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b")
-_HAS_AT = re.compile(rf"{_AT}| at |\(at\)|\[at\]")
+_HAS_SPELT = re.compile(r"(?:at|\(at\)|\[at\]) [\w-]{1,63}\.[\w-]")
 _CLOSES = frozenset("\"')]»”*_.")
 _COLONS = (":", "：")
 
 
 def without_addresses(spans: Sequence[Span]) -> tuple[Span, ...]:
     """The spans as they may be shown; the very same ones where nothing has to go."""
-    if not any(_HAS_AT.search(span.text) for span in spans):
-        return tuple(spans)
-    return tuple(_shown(span) for span in spans)
+    return tuple([_shown(span) if _has_address(span.text) else span for span in spans])
+
+
+def _has_address(text: str) -> bool:
+    """Whether anything can be cut: most texts have no address, and one expression for all signs took ten times as long."""
+    return _has_at(text) or (_has_sign(text) and _HAS_SPELT.search(text) is not None)
+
+
+def _has_at(text: str) -> bool:
+    return "@" in text or (not text.isascii() and ("\uff20" in text or "\ufe6b" in text))
+
+
+def _has_sign(text: str) -> bool:
+    return _has_at(text) or " at " in text or "(at)" in text or "[at]" in text
 
 
 def _shown(span: Span) -> Span:
-    if not _HAS_AT.search(span.text):
-        return span
     if span.kind is SpanKind.ATTRIBUTION:
         text = _cut(span.text, is_all=True)
     else:
@@ -50,13 +59,14 @@ def _cut_lines(text: str, *, in_quote: bool) -> str:
     lines = text.split("\n")
     runs: list[tuple[int, int]] = []
     for index, line in enumerate(lines):
-        if not _HAS_AT.search(line) and not label_of(line) and not line.rstrip().endswith(_COLONS):
+        is_announced = (":" in line or "：" in line) and (bool(label_of(line)) or line.rstrip().endswith(_COLONS))
+        if not is_announced and not _has_sign(line):
             continue
         if count := attribution_at(lines, index):
             runs.append((index - count + 1, index + 1))
         elif count := header_block_at(lines, index):
             runs.append((index, index + count))
-        elif in_quote and (label_of(line) or line.rstrip().endswith(_COLONS)):
+        elif in_quote and is_announced:
             runs.append((index, index + 1))
     parts: list[str] = []
     done = 0
@@ -79,7 +89,7 @@ def _cut(text: str, *, is_all: bool) -> str:
         # A name stands in front of it; else the address is all that there is.
         return "" if before.isalnum() or (before and before in _CLOSES) else f"{match[1]}{match[2]}"
 
-    text = _BRACKETED.sub(name, text)
-    if not is_all:
-        return text
-    return _SPELT.sub(r"\1", _BARE.sub(r"\1", text))
+    if _has_at(text):
+        text = _BRACKETED.sub(name, text)
+        text = _BARE.sub(r"\1", text) if is_all else text
+    return _SPELT.sub(r"\1", text) if is_all else text

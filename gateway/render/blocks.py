@@ -37,6 +37,9 @@ _CODE = re.compile(
     r"[;{}\\]\s*\Z|\A(?:[+-] {2,}|\+\S|\+\Z|--- |@@ |diff |index [0-9a-f]|new file mode|[$#] \S|\[ *\d+\.\d| +\* | *//| */\*)"
     r"|\A {2,}[^\s-].*[=({<|]|\w\(.*\)\s*[:{]?\Z|->|::|[^.!?:\s]  +\S|\b\d\d:\d\d:\d\d\b"
 )
+# A line without any of these is none of them, and most are: known in a twentieth of the time.
+_CODE_SIGN = re.compile(r"[;{}\\+@$#\[*/(>:]")
+_CODE_STARTS = ("--- ", "diff ", "index ", "new file mode")
 
 
 class Block(NamedTuple):
@@ -62,7 +65,13 @@ def split_blocks(spans: Iterable[Span]) -> list[Block]:
 
 def is_code(lines: list[str]) -> bool:
     """Whether most lines of a block that is no prose are code, a patch, a log or a table: a fixed pitch suits them."""
-    return sum("://" not in line and _CODE.search(line) is not None for line in lines) * 2 > len(lines)
+    return sum(map(_is_code_line, lines)) * 2 > len(lines)
+
+
+def _is_code_line(line: str) -> bool:
+    if _CODE_SIGN.search(line) is None and "  " not in line and not line.startswith(_CODE_STARTS):
+        return False
+    return "://" not in line and _CODE.search(line) is not None
 
 
 class Cleaned(str):
@@ -73,7 +82,11 @@ class Cleaned(str):
 
 def clean(text: str) -> str:
     """`text` without control characters but LF; tabs become spaces."""
-    if text.isprintable() or not _UNPRINTABLE.search(text):
+    if text.isprintable():
+        return text
+    # The expression is asked last: it takes ten times as long. Of what it looks for two characters are printable.
+    is_clean = text.replace("\n", "").isprintable() and "\ufffc" not in text and "\ufffd" not in text
+    if is_clean or not _UNPRINTABLE.search(text):
         return text
     return _UNPRINTABLE.sub("", text.expandtabs(8) if "\t" in text else text)
 

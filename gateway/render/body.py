@@ -17,7 +17,7 @@ from markupsafe import escape
 
 from gateway.render.fields import Field
 from gateway.render.links import percent
-from gateway.render.places import ENTRY, ENTRY_PLACE, PLACE
+from gateway.render.places import ENTRY, ENTRY_PLACE, NAMED_PLACE, PLACE, TOKEN
 
 LINE_MAX = 998
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
@@ -27,8 +27,9 @@ _PLAIN = frozenset(f"{ascii_letters}{digits}-._ ")
 # Characters of a file's name, so that its field keeps to a line.
 NAME_MAX = 100
 _OPENS = b"\x02"
-# As long as a token, of digits that none has.
-_DUMMY = re.compile(rb"0{28}([0-9a-z]{8}[0-9a-z!])")
+_NAMED, _ENTRY = (re.compile(place.pattern.encode()) for place in (NAMED_PLACE, ENTRY_PLACE))
+# What tokens are made of.
+_LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class BadBody(Exception):
@@ -168,31 +169,41 @@ def _merged(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
 def _part(kind: str, data: bytes, encoding: str, *, is_html: bool) -> Body:
     charset = "us-ascii" if encoding == "7bit" else "utf-8"
     fields = [Field("Content-Type", (f"{kind};", f"charset={charset}")), Field("Content-Transfer-Encoding", (encoding,))]
-    place = data.find(_OPENS)
-    if encoding == "base64" and place >= 0:
+    if encoding == "base64" and _OPENS in data:
         # Its lines are not those of the text.
         return Body(fields, (_Slot(data.decode(), encoding, is_html),))
     pieces: list[_Piece] = []
+    for before, line in _around(data, _NAMED):
+        pieces += [*_lines(before, encoding), *([_Slot(line.decode(), encoding, is_html)] if line else [])]
+    return Body(fields, tuple(pieces))
+
+
+def _around(data: bytes, places: re.Pattern[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Each line that holds such a place, without its end, and what stands before it; last what follows, and no line."""
     done = 0
-    while place >= 0:
-        start, end = data.rfind(b"\n", 0, place) + 1, data.index(b"\n", place)
-        pieces += [_encode(data[done:start], encoding)] if start > done else []
-        pieces.append(_slot(data[start:end].decode(), encoding, is_html=is_html))
+    for place in places.finditer(data):
+        if place.start() < done:
+            continue
+        start, end = data.rfind(b"\n", 0, place.start()) + 1, data.index(b"\n", place.start())
+        yield data[done:start], data[start:end]
         done = end + 1
-        place = data.find(_OPENS, done)
-    return Body(fields, (*pieces, _encode(data[done:], encoding)) if done < len(data) else tuple(pieces))
+    yield data[done:], b""
 
 
-def _slot(text: str, encoding: str, *, is_html: bool) -> _Slot | _Entries:
-    """A line with placeholders; encoded now when these are tokens of entries only, of which a page may have hundreds."""
-    names = tuple(f"{ENTRY}{marker}" for marker in ENTRY_PLACE.findall(text))
-    if len(names) == text.count("\x02"):
-        line = _encode(_as_bytes(ENTRY_PLACE.sub(lambda match: "0" * 28 + match[1].ljust(9, "!"), text)), encoding)
-        between = tuple(_DUMMY.split(line)[::2])
-        # A line that was broken within a token is encoded when it is filled.
-        if len(between) == len(names) + 1:
-            return _Entries(between, names)
-    return _Slot(text, encoding, is_html)
+def _lines(data: bytes, encoding: str) -> list[_Piece]:
+    """Whole lines in which nothing is personal but tokens of entries, of which a page has thousands: encoded in one piece."""
+    places = _ENTRY.findall(data)
+    if not places:
+        return [_encode(data, encoding)] if data else []
+    dummy = next((dummy for letter in _LETTERS if (dummy := bytes([letter]) * TOKEN) not in data), b"")
+    between = _encode(_ENTRY.sub(dummy, data), encoding).split(dummy) if dummy else []
+    if len(between) == len(places) + 1:
+        return [_Entries(tuple(between), tuple(f"{ENTRY}{marker.decode()}" for marker in places))]
+    # A line that is broken within a token is encoded when that is known.
+    pieces: list[_Piece] = []
+    for before, line in _around(data, _ENTRY):
+        pieces += [*_lines(before, encoding), *([_Slot(line.decode(), encoding, is_html=False)] if line else [])]
+    return pieces
 
 
 def _fill(slot: _Slot | _Entries, values: Mapping[str, str]) -> bytes:

@@ -20,13 +20,13 @@ _RESERVED = re.compile(r"[^A-Za-z0-9._~-]")
 
 def mailto(address: Address, *, subject: str = "", in_reply_to: str = "", body: str = "") -> str:
     """The link that opens a new mail to `address`; `in_reply_to` is a msgid without angle brackets. Empty fields are left out."""
-    return _link(_target(address), subject, in_reply_to, body)
+    return _link("".join(_halves(address)), subject, in_reply_to, body)
 
 
 def mailto_entry(address: Address, word: str, marker: str, *, subject: str = "", in_reply_to: str = "") -> str:
     """The link to what `word` means for the post with that marker: NAME+WORD-TOKEN@DOMAIN, the token filled in at sending."""
-    target = f"mailto:{percent(address.local)}%2B{word}-{entry_place(marker)}@{percent(address.domain)}"
-    return _link(target, subject, in_reply_to, "")
+    local, domain = _halves(address)
+    return _link(f"{local}%2B{word}-{entry_place(marker)}{domain}", subject, in_reply_to, "")
 
 
 def _link(target: str, subject: str, in_reply_to: str, body: str) -> str:
@@ -45,8 +45,8 @@ def _link(target: str, subject: str, in_reply_to: str, body: str) -> str:
 
 # All answers of a digest go to one address, and most comments of a thread share a subject.
 @lru_cache(maxsize=64)
-def _target(address: Address) -> str:
-    return f"mailto:{percent(address.local)}@{percent(address.domain)}"
+def _halves(address: Address) -> tuple[str, str]:
+    return f"mailto:{percent(address.local)}", f"@{percent(address.domain)}"
 
 
 @lru_cache(maxsize=256)

@@ -97,7 +97,7 @@ def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Itera
             author=row.author,
             badge=row.badge,
             metal=row.metal,
-            date=" · ".join(filter(None, (row.date, row.edited, row.score))),
+            date=" · ".join(filter(None, (row.date, row.edited, row.score))) if row.edited or row.score else row.date,
             marker=row.marker,
             answers=row.answers,
             warning=row.warning,

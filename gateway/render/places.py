@@ -8,6 +8,7 @@ NAMES = ("leave_at", "leave")
 ENTRY = "entry:"
 TOKEN = 37
 PLACE = re.compile(f"\x02({'|'.join(NAMES)}|{ENTRY}[0-9a-z]{{8,9}})\x03")
+NAMED_PLACE = re.compile(f"\x02(?:{'|'.join(NAMES)})\x03")
 ENTRY_PLACE = re.compile(f"\x02{ENTRY}([0-9a-z]{{8,9}})\x03")
 _ENTRY_WORD = re.compile(f"%2B[a-z]+-\x02{ENTRY}[0-9a-z]{{8,9}}\x03")
 

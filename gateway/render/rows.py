@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from gateway.digest.issue import Entry, ThreadPart
 from gateway.mail.address import Address
 from gateway.mail.message import Attachment, SpanKind
-from gateway.mail.token import marker_bytes
+from gateway.mail.token import is_marker
 from gateway.render.blocks import Block, one_line, split_blocks
 from gateway.render.dates import both_dates
 from gateway.render.links import mailto, mailto_entry
@@ -64,7 +64,7 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
     for entry in part.entries:
         level, is_capped = levels.next(entry)
         title = one_line(entry.title)
-        blocks = split_blocks(entry.spans) if entry.is_told else []
+        is_told = entry.is_told
         field_date, date = both_dates(entry.at, zone, words) if entry.at else ("", "")
         badge, metal = _badge(entry.badge, words) if entry.badge else ("", "")
         rows.append(
@@ -80,14 +80,14 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
                 date=date,
                 field_date=field_date,
                 answers=_answers(entry, no_name) if is_capped else "",
-                blocks=blocks,
-                files=[_file(file, words) for file in entry.attachments] if entry.is_told else [],
+                blocks=split_blocks(entry.spans) if is_told else [],
+                files=[_file(file, words) for file in entry.attachments] if is_told else [],
                 link=_link(entry, title or head, address),
                 warning=words.word("Another text under a Message-ID that was used before.") if entry.is_imposter else "",
-                edited=words.word("edited") if entry.is_edited and entry.is_told else "",
+                edited=words.word("edited") if entry.is_edited and is_told else "",
                 icon=one_line(entry.icon) if entry.icon else "",
                 score=_score(entry, words) if entry.up or entry.down else "",
-                votes=_votes(entry, address),
+                votes=_votes(entry.marker, address) if is_told else (),
             )
         )
     return rows
@@ -149,15 +149,15 @@ def _link(entry: Entry, title: str, address: Address | None) -> str:
         return ""
     subject = title if title[:3].lower() == "re:" else f"Re: {title}"
     subject = clip(subject, TITLE_MAX)
-    if marker_bytes(entry.marker) is None:
+    if not is_marker(entry.marker):
         return mailto(address, subject=subject, in_reply_to=one_line(entry.msgid))
     return mailto_entry(address, "c", entry.marker, subject=subject, in_reply_to=one_line(entry.msgid))
 
 
-def _votes(entry: Entry, address: Address | None) -> tuple[str, ...]:
-    if address is None or not entry.is_told or marker_bytes(entry.marker) is None:
+def _votes(marker: str, address: Address | None) -> tuple[str, ...]:
+    if address is None or not is_marker(marker):
         return ()
-    return tuple(mailto_entry(address, word, entry.marker, subject=subject) for word, subject in _VOTES)
+    return tuple([mailto_entry(address, word, marker, subject=subject) for word, subject in _VOTES])
 
 
 def _score(entry: Entry, words: Wording) -> str:

@@ -23,6 +23,7 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _SECOND = "\x00"
 # A mail program breaks lines between these columns; what is longer is a line of its own.
 GOES_ON_MIN, GOES_ON_MAX = 45, 100
+SHORT = 1000
 # Lines of a patch may be so much longer: 78 columns still fit (RFC 5322 section 2.1.1).
 KEPT_MORE = 6
 _PATCH = ("+", "@@ ", "diff ", "--- ", "> +")
@@ -37,7 +38,9 @@ _LINK = re.compile(r"(?:https?|ftp|mailto|news|file):|www\.", re.IGNORECASE)
 
 def columns(text: str) -> int:
     """How many columns a terminal gives to one line."""
-    return len(text) + sum(_width(char) - 1 for char in _NOT_ASCII.findall(text)) if has_wide(text) else len(text)
+    if text.isascii() or not has_wide(text):
+        return len(text)
+    return len(text) + sum(_width(char) - 1 for char in _NOT_ASCII.findall(text))
 
 
 def has_wide(text: str) -> bool:
@@ -81,19 +84,26 @@ def _carried(lines: list[str], width: int) -> Iterator[str]:
         first, *more = wrap(line, width) or [""]
         yield first
         if more:
+            margin = " " * hang
             *full, rest = wrap(" ".join(more), width - hang)
-            yield from (" " * hang + piece for piece in full)
-            rest = " " * hang + rest
+            for piece in full:
+                yield margin + piece
+            rest = margin + rest
     if rest:
         yield rest
 
 
 def _goes_on(line: str, following: str) -> bool:
     """Whether `following` is more of the sentence of `line`, which a mail program broke there."""
-    text = following.lstrip()
-    if not GOES_ON_MIN <= len(line) <= GOES_ON_MAX or not (text[:1].isalnum() or text[:1] in "(`'\""):
+    if not GOES_ON_MIN <= len(line) <= GOES_ON_MAX:
         return False
-    if _MARK.match(text) or _LABEL.match(text) or _TABULAR.search(text) or text[:4] == line.lstrip()[:4]:
+    text = following.lstrip()
+    if not (text[:1].isalnum() or text[:1] in "(`'\"") or text[:4] == line.lstrip()[:4]:
+        return False
+    # What is plain to see spares the expressions: most lines have nothing that these look for.
+    if ("." in text[:5] or ")" in text[:5]) and _MARK.match(text):
+        return False
+    if (": " in text and _LABEL.match(text)) or ("  " in text and _TABULAR.search(text)):
         return False
     if line.endswith(_CODE) or text.rstrip().endswith(_CODE) or line.lstrip().startswith(("//", "/*", "* ", "diff ")):
         return False
@@ -102,6 +112,9 @@ def _goes_on(line: str, following: str) -> bool:
 
 def wrap(text: str, width: int) -> list[str]:
     """One line as several of at most `width` columns, filled from the left; a word too wide is cut unless it is a link."""
+    if len(text) <= SHORT and text.isascii() and "  " not in text and not text[:1].isspace():
+        # Half the time that the expression takes, which wins where there is more to set.
+        return _wrap_narrow(text.rstrip(" "), width)
     spread = _WIDE.sub(_spread, text) if has_wide(text) else text
     lines: list[str] = _filler(width).findall(spread)
     # One expression sets ordinary text; what it had to skip, such as a word wider than the line, takes the long way.
