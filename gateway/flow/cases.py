@@ -18,6 +18,7 @@ from gateway.admit.chain import POSTS
 from gateway.admit.route import destination_of
 from gateway.digest.due import last_hour
 from gateway.flow.held import marker_of_mail
+from gateway.flow.letters import queue
 from gateway.journal import Verb, log
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum, Member
@@ -99,10 +100,11 @@ def open_cases(store: Store, forum: Forum, now: datetime, new_id: Callable[[], U
     with store.write() as db:
         # Asked again under the lock: another worker may have been here since.
         ledger.lock_forum(db, forum.id)
-        letters = [_letter(db, forum, judge, batch, now, new_id) for judge, batch in _due(db, forum, now)]
-        outbox.put(db, letters)
-    log.info(Verb.QUEUED, forum=forum.name, letters=len(letters), kind="docket")
-    return len(letters)
+        due = _due(db, forum, now)
+        for judge, batch in due:
+            _tell(db, forum, judge, batch, now, new_id)
+    log.info(Verb.QUEUED, forum=forum.name, letters=len(due), kind="docket")
+    return len(due)
 
 
 def _new_mails(db: Transaction, forum: Forum) -> Iterator[shelf.Mail]:
@@ -158,19 +160,9 @@ def _batches(judge: Judge, new: Sequence[Case], his: Sequence[Docket], now: date
         yield rest[start : start + size]
 
 
-def _letter(
-    db: Transaction, forum: Forum, judge: Judge, batch: Sequence[Case], now: datetime, new_id: Callable[[], UUID]
-) -> outbox.Letter:
+def _tell(db: Transaction, forum: Forum, judge: Judge, batch: Sequence[Case], now: datetime, new_id: Callable[[], UUID]) -> None:
     docket = Docket(id=new_id(), forum_id=forum.id, address_key=judge.address.key, cases=tuple(case.id for case in batch), at=now)
     cases.put_docket(db, docket)
-    letter = outbox.Letter(
-        id=new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.DOCKET,
-        subject_id=docket.id,
-        member_id=judge.member.id if judge.member else None,
-        recipient=str(judge.address),
-        at=now,
-    )
-    ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.QUEUED, subject=letter.id, detail=f"docket of {len(batch)}")
-    return letter
+    said = f"docket of {len(batch)}"
+    kind = outbox.Kind.DOCKET
+    queue(db, forum, judge.address, "", now, new_id, kind=kind, about=docket.id, member=judge.member, detail=said)
