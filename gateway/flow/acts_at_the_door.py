@@ -56,15 +56,9 @@ def _report(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender:
     return Answer(letters=((outbox.Kind.NOTICE, None, text),))
 
 
-def _confirm(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
-    words = wording(member_of(sender).language)
-    return Answer(words.word("To confirm something, just answer the letter that asked you."))
-
-
 DOOR_ACTS: Mapping[Order, Act] = {
     Order.JOIN: _join,
     Order.LEAVE: _leave,
     Order.VOTE: _vote,
     Order.REPORT: _report,
-    Order.CONFIRM: _confirm,
 }

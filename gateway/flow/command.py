@@ -2,8 +2,8 @@
 
 In: a held mail to one of our addresses for commands. Out: all that it asks for, done in one transaction with the letter. A
 member's mail that proves nothing changes nothing: he gets a letter at his own address, and when he answers it, it is done
-(`run_confirmed`). Strangers may ask for help and to join; all else of theirs is passed over in silence, and so is what a private
-forum would have to say of itself.
+(`_run_confirmed`). Strangers may ask for help, to join, and confirm that; all else of theirs is passed over in silence, and so is
+what a private forum would have to say of itself.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from gateway.flow.acts_about_me import MEMBER_ACTS
 from gateway.flow.acts_at_the_door import DOOR_ACTS
 from gateway.flow.acts_on_posts import POST_ACTS
 from gateway.flow.asking import send, wait_for
+from gateway.flow.confirm import ANSWERS, Heard, take_command, tell_late
+from gateway.flow.confirm import Act as Done
+from gateway.flow.confirm import Answer as Yes
 from gateway.flow.courtesy import allowed
 from gateway.flow.desk import Desk
 from gateway.flow.letters import queue
@@ -33,19 +36,44 @@ from gateway.people.sender import Proof, Sender
 from gateway.people.vocabulary import USAGE, Order
 from gateway.render.answers import answer_letter, confirm_letter, help_letter, misread_line
 from gateway.render.wording import wording
-from gateway.store import ledger, pending, roster, shelf
+from gateway.store import ledger, roster, shelf
 from gateway.store.engine import Transaction
 from gateway.store.keep import set_verdict
 from gateway.thread.titles import split_prefixes, without_tag
 
 PENDING: Final = "command"
-# Each order has one function that does it; those of other rooms of this floor are named here, and nowhere else.
-ACTS: Mapping[Order, Act] = {**MEMBER_ACTS, **POST_ACTS, **DOOR_ACTS}
-# What a stranger may ask for, and what needs no proof because it changes nothing and tells what everybody may know.
-_FOR_STRANGERS: Final = frozenset({Order.JOIN})
-_HARMLESS: Final = frozenset({Order.HELP, Order.RULES, Order.JOIN})
+# What a stranger may ask for, and what needs no proof because it changes nothing and tells what everybody may know. The token of
+# a confirmation is proof enough.
+_FOR_STRANGERS: Final = frozenset({Order.JOIN, Order.CONFIRM})
+_HARMLESS: Final = frozenset({Order.HELP, Order.RULES, Order.JOIN, Order.CONFIRM})
 # What is done only after a letter that says what comes of it has been answered.
 _GRAVE: Final = frozenset({Order.FORGET, Order.HANDLE})
+
+
+def _confirm(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    """What is confirmed has a letter of its own; what is not is told to whom we know."""
+    words = wording(sender.member.language if sender.member is not None else "en")
+    if not command.words:
+        return Answer(words.word("To confirm something, just answer the letter that asked you."))
+    _, message = desk.read(mail)
+    [token] = command.words
+    heard = take_command(desk, db, forum, mail, message, token, YES)
+    if heard is Heard.LATE and not sender.is_known:
+        tell_late(desk, db, forum, mail, message, token)
+    nothing = words.word("Nothing waits for that confirmation: it is too old, or another address was asked.")
+    return Answer(
+        {
+            Heard.DONE: "",
+            Heard.BEFORE: words.word("That was confirmed before, so nothing was changed now."),
+            Heard.NOT_ALL: words.word("That question needs more than a yes. Please answer the letter itself."),
+            Heard.LATE: nothing,
+            Heard.UNKNOWN: nothing,
+        }[heard]
+    )
+
+
+# Each order has one function that does it; those of other rooms of this floor are named here, and nowhere else.
+ACTS: Mapping[Order, Act] = {**MEMBER_ACTS, **POST_ACTS, **DOOR_ACTS, Order.CONFIRM: _confirm}
 
 
 def obey(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
@@ -78,14 +106,19 @@ def _obey(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, message: 
     return _run(desk, db, forum, mail, sender, request, _own(member, author))
 
 
-def run_confirmed(desk: Desk, db: Transaction, forum: Forum, waiting: pending.Pending) -> None:
-    """Does what a member has confirmed; whoever reads the token of `waiting` calls this in the transaction that uses it up."""
+def _run_confirmed(desk: Desk, db: Transaction, forum: Forum, answer: Yes) -> None:
+    """Does what a member has confirmed."""
+    waiting = answer.waiting
     member = roster.member_of(db, forum.id, waiting.member_id) if waiting.member_id else None
     if member is None or waiting.mail_id is None:
         return
     mail = shelf.mail_of(db, forum.id, waiting.mail_id)
     commands = tuple(_command(fields) for fields in json.loads(waiting.words))
     _run(desk, db, forum, mail, Sender(member, Proof.CONFIRMED), Request(commands), member.address)
+
+
+# What a plain yes is enough for.
+YES: Mapping[str, Done] = {**ANSWERS, PENDING: _run_confirmed}
 
 
 def _command(fields: dict[str, object]) -> Command:
@@ -157,6 +190,9 @@ def _stranger(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, autho
 
 def _unproved(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, member: Member, request: Request) -> Reason:
     """Nothing is changed: the member is asked, at his own address, whether it was he; once a day."""
+    for command in request.commands:
+        if command.order is Order.CONFIRM and command.words:
+            _confirm(desk, db, forum, mail, Sender(member), command)
     asked = tuple(one for one in request.commands if one.order not in _HARMLESS and one.order in ACTS)
     if asked:
         if _may_write(desk, db, PENDING, member.address):
@@ -205,7 +241,7 @@ def _run(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Se
         _put_all(desk, db, forum, answer, sender.member, to)
         # What one command changes, the next ones go by.
         now = roster.member_of(db, forum.id, sender.member.id)
-        if now is None or command.order is Order.FORGET:
+        if now is None or to.key not in now.keys:
             break
         sender, language = replace(sender, member=now), now.language
     if grave:
