@@ -38,6 +38,7 @@ from gateway.store.engine import Store
 from gateway.store.keep import DECISION, JOURNAL, MAIL
 from gateway.store.outbox import LETTER
 from gateway.store.writer import Writer
+from tests.test_anonymity import decoded
 from tests.test_flow_publish import FORUM, KEY, LONDON, FakeCourier, office, parse
 from tests.test_store import mail_bytes, quiet_log, rows  # noqa: F401 - a fixture
 
@@ -236,6 +237,37 @@ def test_taken_back_by_an_answer(town: Town, is_shown: bool) -> None:
     with town.store.read() as db:
         told = db.execute(text("SELECT alteration, marker FROM change")).all()
     assert [tuple(row) for row in told] == [("withdrawn", post.marker)]
+
+
+SECRETS = ["Zitronenfalter", "Kohlweissling", "Schwalbenschwanz"]
+
+
+@pytest.mark.parametrize("state", ["held", "waits", "shown", "answered"])
+def test_what_was_taken_back_is_kept_nowhere(town: Town, tmp_path: Path, state: str) -> None:
+    """Only its place stays, and its title where a thread is known by it."""
+    subject, body, title = SECRETS
+    town.send(mail_bytes("first@x", title), "town")
+    fields = {"In_Reply_To": "<first@x>"} | ({"List_Id": "<other.example>"} if state == "held" else {})
+    town.send(mail_bytes("2@x", f"Re: {subject}", body, **fields))
+    undo = parse_address(parse(town.receipt()[1])["Reply-To"])
+    assert undo is not None
+    town.tick(MARK if state in ("shown", "answered") else NOON)
+    if state == "answered":
+        [post] = [row for row in rows(town.store, POST) if row.tag]
+        town.send(mail_bytes("3@x", In_Reply_To=f"<{post.msgid}>"), "town")
+    before = len(rows(town.store, POST))
+    town.send(mail_bytes(), undo.local)
+    town.tick(MARK)
+    assert len(rows(town.store, POST)) == before
+    with town.store.read() as db:
+        mails = [shelf.raw_of(db, FORUM.id, mail.id) for mail in rows(town.store, MAIL)]
+        kept = repr([db.execute(text(f"SELECT * FROM {table}")).all() for table in ("mail", "post", "change", "journal")])
+    for secret in (subject, body):
+        assert secret not in kept
+        assert not any(secret.encode() in decoded(mail) for mail in mails)
+        assert not any(secret.encode() in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert title in kept
+    assert reindex(town.store, FORUM, uuid7) == 0
 
 
 def test_a_token_of_nobody_takes_nothing_back(town: Town) -> None:
