@@ -14,10 +14,10 @@ from uuid import UUID
 
 from gateway.admit.route import destination_of
 from gateway.flow.asking import send
-from gateway.flow.cases import Judge, judges
 from gateway.flow.desk import Desk
 from gateway.flow.docket import PURPOSE
 from gateway.flow.judgement import Bench, lock_by_marker, rule
+from gateway.flow.judges import Judge, judges, owners, stead_of
 from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
 from gateway.mail.envelope import Raw
@@ -85,7 +85,7 @@ def _docketed(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail) -> _D
     docket = cases.docket_ending(db, forum.id, claims.marker) if claims is not None else None
     if claims is None or docket is None:
         return None
-    for judge in judges(db, forum):
+    for judge in (*judges(db, forum), *owners(db, forum)):
         if docket.address_key in judge.keys and judge.mark == claims.member:
             is_old = read_token(desk.key, PURPOSE, forum.list_id, token, mail.received_at) is None
             return _Docketed(docket, judge, is_old)
@@ -107,7 +107,12 @@ def _decide(desk: Desk, forum: Forum, mail: shelf.Mail, found: _Docketed, answer
             # Each is looked up anew: one ruling may have closed what the next is about.
             id = numbers.get(ruling.number)
             case = cases.cases_by_id(db, forum.id, [id]).get(id) if id is not None else None
-            results.append(rule(bench, case, ruling) if case is not None else Result(code="no-number", number=ruling.number))
+            if case is None:
+                results.append(Result(code="no-number", number=ruling.number))
+            elif not case.outcome and stead_of(db, forum, case, found.judge) is not None:
+                results.append(Result(code="own", number=ruling.number))
+            else:
+                results.append(rule(bench, case, ruling))
         text = render_ruled(forum, results, found.judge.language, twice=answer.twice)
         send(desk, db, forum, found.judge.address, text, member=found.judge.member)
         set_verdict(db, forum.id, mail.id, Verdict.DISCARD, Reason.DONE, desk.now, desk.new_id())
