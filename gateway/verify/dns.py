@@ -30,6 +30,19 @@ class Resolver:
             return b"".join(record.strings)
         return None
 
+    def answers(self, seconds: float) -> bool:
+        """Whether a server answers at all, whatever it says."""
+        import dns.exception
+        import dns.resolver
+
+        try:
+            self._resolver.resolve(".", "NS", lifetime=seconds, search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return True
+        except (dns.exception.DNSException, OSError, ValueError):
+            return False
+        return True
+
 
 def place_of(server: str) -> tuple[str, int]:
     """Address and port (53) of "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"; ValueError for others."""
