@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from uuid_utils.compat import uuid7
 
 from gateway.flow.compose import confirm_address
 from gateway.mail.address import Address
@@ -117,6 +119,40 @@ def test_a_proved_member_is_told_why_not(store: Store) -> None:
     again = town.token()
     assert "your name here is Robert" in one(town.mail(f"confirm {again}", sender="bob@y.example"), BOB.address)
     assert "confirmed before" in one(town.mail(f"confirm {again}", sender="bob@y.example"), BOB.address)
+
+
+def test_who_had_left_and_joins_by_a_command_is_asked_once(store: Store) -> None:
+    town = commands.new_town(store)
+    assert town.mail("join", proof="") == [], "who reads the digest gets no letter"
+    roster.change_member(store, replace(town.member(), has_digest=False))
+    text = one(town.mail("join digest=weekly\nset language=en", proof=""))
+    assert text.startswith("Town Talk: was this you?")
+    assert town.mail("join", proof="") == []
+    assert not town.member().has_digest
+    assert "Digests come to you again." in one(town.confirm())
+    assert (town.member().has_digest, town.member().rhythm) == (True, "weekly")
+    roster.change_member(store, replace(town.member(), has_digest=False))
+    assert "Digests come to you again." in one(town.mail("join"))
+    assert town.member().has_digest
+
+
+UNPROVED = ["join", "join digest=weekly", "subscribe", "claim"]
+
+
+@pytest.mark.parametrize("words", UNPROVED)
+def test_nobody_learns_who_is_a_member(town: door.Town, words: str) -> None:
+    """Who takes an address that is not his gets no letter, and one reply whosever it is; whose it is, gets one question."""
+    left = replace(ANN, id=uuid7(), address=Address("left", "members.example"), handle="Left", has_digest=False)
+    roster.add_members(town.store, [left])
+    replies = set()
+    for address in (str(ANN.address), str(left.address), "nobody@far.example"):
+        for local in ("town-join", "town-request", "town-leave"):
+            subject = f"{words} {ANN.address}" if words == "claim" else words
+            sent = town.mail(local, subject=subject, body="", From=f"<{address}>", path="eve@evil.example")
+            replies.add(town.replies)
+            assert len(sent) <= 1
+            assert all(text.startswith(f"{address}: ") for text in sent)
+    assert len(replies) == 1
 
 
 def test_a_question_with_a_list_wants_its_number(store: Store) -> None:

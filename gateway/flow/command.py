@@ -193,7 +193,9 @@ def _unproved(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, membe
     for command in request.commands:
         if command.order is Order.CONFIRM and command.words:
             _confirm(desk, db, forum, mail, Sender(member), command)
-    asked = tuple(one for one in request.commands if one.order not in _HARMLESS and one.order in ACTS)
+    # Who had left and asks to join is asked as for anything else; who reads the digest has nothing to join.
+    harmless = _HARMLESS if member.has_digest else _HARMLESS - {Order.JOIN}
+    asked = tuple(one for one in request.commands if one.order not in harmless and one.order in ACTS)
     if asked:
         if _may_write(desk, db, PENDING, member.address):
             _ask(desk, db, forum, mail, member, asked)
