@@ -21,7 +21,7 @@ from gateway.mail.token import is_key
 from gateway.send.probe import SECONDS, ask
 from gateway.store import ledger, roster
 from gateway.store.engine import Store
-from gateway.verify.dns import Resolver
+from gateway.verify.dns import does_answer
 
 T = TypeVar("T")
 # A digest that is so late will not come by itself.
@@ -68,13 +68,7 @@ def look_at_private(path: Path) -> Secrets:
 
 def does_dns_answer(servers: Sequence[str]) -> bool:
     """Whether those whom we would ask for the keys of signatures answer; by default the servers of the system."""
-    from dns.exception import DNSException
-
-    try:
-        return Resolver(servers).answers(SECONDS)
-    except (DNSException, OSError):
-        # There is no file that names any.
-        return False
+    return does_answer(servers, SECONDS)
 
 
 def look_at_port(host: str, port: int, hostname: str) -> Port:

@@ -44,6 +44,16 @@ class Resolver:
         return True
 
 
+def does_answer(servers: Sequence[str], seconds: float) -> bool:
+    """Whether one of `servers`, or of the system's, answers in time; also where there is no file that names any."""
+    import dns.exception
+
+    try:
+        return Resolver(servers).answers(seconds)
+    except (dns.exception.DNSException, OSError):
+        return False
+
+
 def place_of(server: str) -> tuple[str, int]:
     """Address and port (53) of "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"; ValueError for others."""
     host, colon, port = server.rpartition(":")
