@@ -34,6 +34,7 @@ class Verb(StrEnum):
     VOTED = "voted"
     REPORTED = "reported"
     RULED = "ruled"
+    RECUSED = "recused"
     WITHDRAWN = "withdrawn"
     LOCKED = "locked"
     UNLOCKED = "unlocked"

@@ -182,7 +182,6 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("locked", {"is_locked": True, "policy": PROVED, "sender": by()}, Verdict.HOLD, Reason.LOCKED),
     ("too_many", {"is_over_limit": True, "policy": PROVED, "sender": by()}, Verdict.DEFER, Reason.TOO_MANY),
     ("flood", {"forum": FLOODED}, Verdict.HOLD, Reason.FLOOD),
-    ("flood", {"forum": FLOODED, "purpose": Purpose.ANONYMOUS, "sender": by(role=Role.OWNER)}, Verdict.HOLD, Reason.FLOOD),
 ]
 # What looks like a vote and is a comment.
 COMMENTS: list[dict[str, object]] = [

@@ -16,7 +16,8 @@ from gateway.flow.deliver import deliver
 from gateway.flow.desk import Desk, attend
 from gateway.flow.handlers import HANDLERS
 from gateway.flow.held import list_held, release
-from gateway.flow.locking import lock
+from gateway.flow.locking import lock, unlock
+from gateway.flow.proving import Means
 from gateway.flow.publish import publish
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
@@ -25,17 +26,19 @@ from gateway.flow.senders import Senders
 from gateway.house.blind import blind_keys
 from gateway.mail.address import Address, parse_address
 from gateway.mail.envelope import Envelope, Raw, Via
-from gateway.mail.forum import Member, Who
+from gateway.mail.forum import Member, Posting, Role, Standing, Who
 from gateway.mail.verdict import Reason, Verdict
 from gateway.people.anonymity import end_of_month
 from gateway.people.sender import NOBODY, Proof, Sender
 from gateway.send.courier import Fate, Outcome
 from gateway.store import anonymous, roster, shelf
 from gateway.store.archive import GHOST, POST
+from gateway.store.cases import set_flooded
 from gateway.store.engine import Store
 from gateway.store.keep import DECISION, JOURNAL, MAIL
 from gateway.store.outbox import LETTER
 from gateway.store.writer import Writer
+from tests.test_anonymity import decoded
 from tests.test_flow_publish import FORUM, KEY, LONDON, FakeCourier, office, parse
 from tests.test_store import mail_bytes, quiet_log, rows  # noqa: F401 - a fixture
 
@@ -154,6 +157,24 @@ def test_five_an_hour_and_nobody_elses(town: Town) -> None:
     assert town.send(mail_bytes("8@x")) == [ACCEPT]
 
 
+def test_they_count_for_the_forum(town: Town) -> None:
+    """As others do; of their author nothing is noted but by his tag."""
+    receiver, policy = town.receiver, replace(FORUM.policy, posting=Posting.PROVED, newcomer_posts=0)
+    roster.change_forum(town.store, replace(FORUM, policy=policy))
+    means = Means(posts_in_forum=3, posts_of_member=1)
+    town.receiver = Receiver(town.store, Writer(town.store, uuid7), Reader(), means, keys=Keys(town.keys, lambda: KEY))
+    for number in range(2):
+        assert town.send(mail_bytes(f"{number}@x")) == [ACCEPT]
+    assert town.send(mail_bytes("held@x", List_Id="<other.example>")) == [(Verdict.HOLD, Reason.OTHER_LIST)]
+    assert town.send(mail_bytes("2@x"), "town") == [ACCEPT]
+    assert town.send(mail_bytes("3@x")) == [(Verdict.DEFER, Reason.TOO_MANY)]
+    town.sender = Sender(replace(ANN, id=uuid7()), Proof.DKIM)
+    assert town.send(mail_bytes("4@x"), "town") == [(Verdict.DEFER, Reason.TOO_MANY)]
+    assert town.send(mail_bytes("5@x"), "town", now=NOON + timedelta(minutes=61)) == [ACCEPT]
+    town.receiver.close()
+    town.receiver = receiver
+
+
 def test_a_ban_ends_with_the_month(town: Town) -> None:
     town.send(mail_bytes())
     [post] = rows(town.store, POST)
@@ -218,6 +239,37 @@ def test_taken_back_by_an_answer(town: Town, is_shown: bool) -> None:
     assert [tuple(row) for row in told] == [("withdrawn", post.marker)]
 
 
+SECRETS = ["Zitronenfalter", "Kohlweissling", "Schwalbenschwanz"]
+
+
+@pytest.mark.parametrize("state", ["held", "waits", "shown", "answered"])
+def test_what_was_taken_back_is_kept_nowhere(town: Town, tmp_path: Path, state: str) -> None:
+    """Only its place stays, and its title where a thread is known by it."""
+    subject, body, title = SECRETS
+    town.send(mail_bytes("first@x", title), "town")
+    fields = {"In_Reply_To": "<first@x>"} | ({"List_Id": "<other.example>"} if state == "held" else {})
+    town.send(mail_bytes("2@x", f"Re: {subject}", body, **fields))
+    undo = parse_address(parse(town.receipt()[1])["Reply-To"])
+    assert undo is not None
+    town.tick(MARK if state in ("shown", "answered") else NOON)
+    if state == "answered":
+        [post] = [row for row in rows(town.store, POST) if row.tag]
+        town.send(mail_bytes("3@x", In_Reply_To=f"<{post.msgid}>"), "town")
+    before = len(rows(town.store, POST))
+    town.send(mail_bytes(), undo.local)
+    town.tick(MARK)
+    assert len(rows(town.store, POST)) == before
+    with town.store.read() as db:
+        mails = [shelf.raw_of(db, FORUM.id, mail.id) for mail in rows(town.store, MAIL)]
+        kept = repr([db.execute(text(f"SELECT * FROM {table}")).all() for table in ("mail", "post", "change", "journal")])
+    for secret in (subject, body):
+        assert secret not in kept
+        assert not any(secret.encode() in decoded(mail) for mail in mails)
+        assert not any(secret.encode() in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert title in kept
+    assert reindex(town.store, FORUM, uuid7) == 0
+
+
 def test_a_token_of_nobody_takes_nothing_back(town: Town) -> None:
     town.send(mail_bytes())
     assert town.send(mail_bytes("2@x"), f"town-undo+{'a' * 37}") == [(Verdict.HOLD, Reason.WITHDRAWAL)]
@@ -256,6 +308,36 @@ def test_it_may_do_no_more_than_its_author(town: Town) -> None:
     roster.change_forum(town.store, replace(FORUM, policy=replace(FORUM.policy, start=Who.EDITORS)))
     town.receiver.refresh()
     assert town.send(mail_bytes("start@laptop")) == [(Verdict.HOLD, Reason.NO_RIGHT)]
+
+
+ROLES = [Role.EDITOR, Role.MODERATOR, Role.OWNER]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_it_may_do_does_not_tell_that_its_author_has_a_role(town: Town, role: Role) -> None:
+    """Each of these is let through under the author's name, but for an editor in a flood."""
+    policy = replace(FORUM.policy, posting=Posting.PROVED, start=Who.EDITORS, newcomer_posts=2)
+    roster.change_forum(town.store, replace(FORUM, policy=policy))
+    town.receiver.refresh()
+    town.sender = Sender(replace(ANN, role=role, standing=Standing.NEW), Proof.DKIM)
+    assert town.send(mail_bytes("known@x"), "town") == [ACCEPT]
+    assert town.send(mail_bytes("start@x")) == [(Verdict.HOLD, Reason.NO_RIGHT)]
+    answer = {"In_Reply_To": "<known@x>"}
+    assert town.send(mail_bytes("new@x", **answer)) == [(Verdict.HOLD, Reason.NEWCOMER)]
+    first_line = mail_bytes("first@x", body="Anonymous: yes\r\n\r\nHi", **answer)
+    assert town.send(first_line, "town") == [(Verdict.HOLD, Reason.NEWCOMER)]
+    town.sender = Sender(replace(ANN, role=role), Proof.DKIM)
+    with town.store.write() as db:
+        lock(db, FORUM, rows(town.store, POST)[0].thread_id, NOON, uuid7, "Mo")
+    assert town.send(mail_bytes("locked@x", **answer)) == [(Verdict.HOLD, Reason.LOCKED)]
+    assert town.send(mail_bytes("named@x", **answer), "town") == [ACCEPT]
+    with town.store.write() as db:
+        set_flooded(db, FORUM.id, NOON)
+        unlock(db, FORUM, rows(town.store, POST)[0].thread_id, NOON, uuid7, "Mo")
+    town.receiver.refresh()
+    assert town.send(mail_bytes("flooded@x", **answer)) == [(Verdict.HOLD, Reason.FLOOD)]
+    named = ACCEPT if role is not Role.EDITOR else (Verdict.HOLD, Reason.FLOOD)
+    assert town.send(mail_bytes("named again@x", **answer), "town") == [named]
 
 
 def _letters(town: Town) -> list[bytes]:

@@ -199,7 +199,7 @@ def test_no_more_than_so_many() -> None:
 def test_every_order_has_a_spelling_and_a_usage() -> None:
     assert set(WORDS.values()) == set(Order) == set(USAGE)
     for order in Order:
-        line = USAGE[order].replace("#MARKER", M).replace("REASON", "spam").replace("NAME", "Ann")
+        line = USAGE[order].replace("#MARKER", M).replace("REASON", "spam").replace("NAME", "Ann").replace("TOKEN", "a" * 37)
         assert read(line).commands[0].order is order
 
 

@@ -44,8 +44,8 @@ _NEVER_NAMELESS = frozenset({Purpose.BOUNCES, Purpose.LEAVE})
 class Case:
     """What is judged: one mail for one recipient.
 
-    `starts_thread`: it answers nothing; `is_locked`: what it answers is locked; `is_over_limit`: it would be one
-    post too many in this hour.
+    The `sender` of an anonymous one has no role. `starts_thread`: it answers nothing; `is_locked`: what it answers is locked;
+    `is_over_limit`: it would be one post too many in this hour.
     """
 
     envelope: Envelope
@@ -74,14 +74,19 @@ class Case:
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether its author wants to be Anonymous Coward: by the address, or by the first line."""
-        purpose = self.destination.purpose
-        return purpose is Purpose.ANONYMOUS or (self.message.wants_anonymity and purpose not in _NEVER_NAMELESS)
+        """Whether its author wants to be Anonymous Coward."""
+        return is_nameless(self.message, self.destination)
 
     @property
     def is_blind(self) -> bool:
         """Whether nothing of it may be kept as it came: `flow.anonymous` makes what is kept."""
         return self.is_anonymous or self.destination.purpose is Purpose.WITHDRAW
+
+
+def is_nameless(message: Message, destination: Destination) -> bool:
+    """Whether the author of a mail wants to be Anonymous Coward: by the address, or by the first line."""
+    purpose = destination.purpose
+    return purpose is Purpose.ANONYMOUS or (message.wants_anonymity and purpose not in _NEVER_NAMELESS)
 
 
 Rule = Callable[[Case], Decision | None]
@@ -236,11 +241,10 @@ def too_many(case: Case) -> Decision | None:
 
 
 def flood(case: Case) -> Decision | None:
-    """While too much comes, a moderator looks at everything that is not by one; an anonymous post does not show that it is."""
+    """While too much comes, a moderator looks at everything that is not by one."""
     is_flooded = case.destination.forum.flooded_at is not None and case.destination.purpose in POSTS
     member = case.sender.member
     is_by_moderator = member is not None and case.sender.is_proved and member.role in (Role.MODERATOR, Role.OWNER)
-    is_by_moderator = is_by_moderator and not case.is_anonymous
     return Decision(Verdict.HOLD, Reason.FLOOD) if is_flooded and not is_by_moderator else None
 
 

@@ -76,6 +76,7 @@ def _examine_gateway(settings: Settings) -> Iterator[Finding]:
     yield diagnosis.check_inodes(folder)
     smtp = settings.smtp
     yield diagnosis.check_port(symptoms.look_at_port(smtp.host, smtp.port, smtp.hostname))
+    yield from _examine_trust(settings)
     clocks: dict[str, timedelta] = {}
     if settings.send.courier == "relay":
         relay = _relay(settings)
@@ -84,6 +85,31 @@ def _examine_gateway(settings: Settings) -> Iterator[Finding]:
         yield diagnosis.check_relay(relay)
     yield from _examine_store(settings, clocks)
     yield names.check_host(symptoms.look_up_host(smtp.hostname))
+
+
+def _examine_trust(settings: Settings) -> Iterator[Finding]:
+    from ipaddress import ip_network
+
+    from gateway.flow import symptoms, trust
+    from gateway.verify.signatures import is_available
+
+    auth, has_library = settings.auth, is_available()
+    belief = trust.Belief(
+        verify_dkim=auth.verify_dkim,
+        has_library=has_library,
+        dns_answers=symptoms.does_dns_answer(auth.dns) if auth.verify_dkim and has_library else None,
+        authserv_id=auth.authserv_id,
+        border=tuple(map(ip_network, auth.border_networks)),
+        trusted=tuple(map(ip_network, auth.trusted_networks)),
+        is_near=settings.smtp.host in LOOPBACK,
+    )
+    yield trust.check_signatures(belief)
+    yield trust.check_results(belief)
+    yield trust.check_trusted(belief)
+    signing = [settings.dkim / f"{selector}.pem" for selector in auth.dkim_selectors]
+    anonymous = settings.data / "anonymous-key"
+    paths = [*signing, *([anonymous] if anonymous.exists() else [])]
+    yield from trust.check_keys([symptoms.look_at_private(path) for path in paths])
 
 
 def _relay(settings: Settings) -> Relay:

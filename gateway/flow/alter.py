@@ -63,11 +63,12 @@ def make(
     if takes_away:
         outbox.drop_copies(db, forum.id, post.id, "the post was removed")
         if not forum.policy.keeps_removed:
-            changes.purge(db, forum.id, post.id, post.mail_id, _skeleton(raw_of(db, forum.id, post.mail_id), post))
+            rest = skeleton(raw_of(db, forum.id, post.mail_id), post.msgid, post.subject)
+            changes.purge(db, forum.id, post.id, post.mail_id, rest)
     ledger.note(db, forum.id, id=new_id(), at=now, verb=_VERB[alteration], subject=post.id, detail=post.marker)
 
 
-def _skeleton(raw: bytes, post: Post) -> bytes:
+def skeleton(raw: bytes, msgid: str, subject: str) -> bytes:
     """Of a mail only the fields that say where it stands, when it came and who wrote it: no text, no file, no trace."""
     header = split_header(raw.replace(b"\r\n", b"\n"))
     fields = [
@@ -75,5 +76,5 @@ def _skeleton(raw: bytes, post: Post) -> bytes:
         for name in (b"From", b"Date", b"In-Reply-To", b"References")
         if (value := header.first(name.lower()))
     ]
-    subject = text_field("Subject", one_line(post.subject)).serialise() if one_line(post.subject) else b""
-    return b"".join([*fields, subject, b"Message-ID: <", post.msgid.encode(), b">\r\n\r\n"])
+    title = text_field("Subject", one_line(subject)).serialise() if one_line(subject) else b""
+    return b"".join([*fields, title, b"Message-ID: <", msgid.encode(), b">\r\n\r\n"])

@@ -12,14 +12,15 @@ from uuid import UUID
 from gateway.flow.compose import CONFIRM_LIFE, confirm_address
 from gateway.flow.courtesy import CONFIRMATION, allowed, is_nobody
 from gateway.flow.desk import Desk
-from gateway.journal import Verb
+from gateway.flow.letters import queue
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum, Member
 from gateway.mail.verdict import Reason, Verdict
 from gateway.render.questions import render_question
-from gateway.store import ledger, outbox, pending, roster, shelf
+from gateway.store import ledger, pending, roster, shelf
 from gateway.store.engine import Transaction
 from gateway.store.keep import set_verdict
+from gateway.store.outbox import Kind
 
 
 class Asked(StrEnum):
@@ -55,19 +56,7 @@ def ask(
     )
     if not is_allowed and asked is not Asked.POST:
         return False
-    waiting = pending.Pending(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=asked,
-        address=str(to),
-        address_key=to.key,
-        member_id=member.id if member is not None else None,
-        mail_id=mail.id,
-        words=words,
-        at=desk.now,
-        expires_at=desk.now + CONFIRM_LIFE,
-    )
-    pending.put(db, waiting)
+    waiting = wait_for(desk, db, forum, mail, asked, to, member=member, words=words)
     if is_allowed:
         address = confirm_address(desk.key, forum, waiting.id, desk.now)
         text = render_question(
@@ -83,6 +72,34 @@ def ask(
     return is_allowed
 
 
+def wait_for(
+    desk: Desk,
+    db: Transaction,
+    forum: Forum,
+    mail: shelf.Mail,
+    kind: str,
+    to: Address,
+    *,
+    member: Member | None = None,
+    words: str = "",
+) -> pending.Pending:
+    """Notes what waits for a yes from `to`, as long as its token is good."""
+    waiting = pending.Pending(
+        id=desk.new_id(),
+        forum_id=forum.id,
+        kind=kind,
+        address=str(to),
+        address_key=to.key,
+        member_id=member.id if member is not None else None,
+        mail_id=mail.id,
+        words=words,
+        at=desk.now,
+        expires_at=desk.now + CONFIRM_LIFE,
+    )
+    pending.put(db, waiting)
+    return waiting
+
+
 def send(
     desk: Desk,
     db: Transaction,
@@ -93,19 +110,9 @@ def send(
     about: UUID | None = None,
     member: Member | None = None,
 ) -> None:
-    """A letter into the outbox: a question `about` a pending row, a notice else."""
-    letter = outbox.Letter(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.QUESTION if about is not None else outbox.Kind.NOTICE,
-        subject_id=about,
-        text=text,
-        member_id=member.id if member is not None else None,
-        recipient=str(to),
-        at=desk.now,
-    )
-    outbox.put(db, [letter])
-    ledger.note(db, forum.id, id=desk.new_id(), at=desk.now, verb=Verb.QUEUED, subject=letter.id, detail=letter.kind)
+    """A letter of the desk: a question `about` a pending row, a notice else."""
+    kind = Kind.QUESTION if about is not None else Kind.NOTICE
+    queue(db, forum, to, text, desk.now, desk.new_id, kind=kind, about=about, member=member)
 
 
 def is_ours(db: Transaction, forum: Forum, mail: shelf.Mail) -> bool:

@@ -26,6 +26,7 @@ _DECIDED: Final = (
     Verb.MOVED,
     Verb.MOVED_BACK,
     Verb.CHANGED,
+    Verb.RECUSED,
 )
 _BY_HAND: Final = (Verb.PLACED, Verb.DISCARDED)
 

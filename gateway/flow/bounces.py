@@ -13,10 +13,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from gateway.admit.route import destination_of
+from gateway.flow.letters import queue
 from gateway.journal import Verb, log
-from gateway.mail.address import Address, parse_address
+from gateway.mail.address import parse_address
 from gateway.mail.bounce import NO_REPORT, Failure, Report
-from gateway.mail.forum import Forum, Member
+from gateway.mail.forum import Forum
 from gateway.mail.token import Claims, read_token
 from gateway.parse.bounces import read_bounce, read_refusal
 from gateway.people.bounces import Step, judge, score_at
@@ -111,32 +112,8 @@ def _count(db: Transaction, forum: Forum, came: Return, now: datetime, new_id: C
     log.info(Verb.BOUNCED, forum=forum.name, member=member.id.hex, said=said, score=round(score, 2), step=judged.step)
     if judged.step is Step.PROBE and judged.bounces.probe_id is not None:
         text = probe_notice(forum, came.report.status, member.language)
-        _send(db, forum, judged.bounces.probe_id, text, member.address, now, new_id, member)
+        queue(db, forum, member.address, text, now, new_id, member=member, id=judged.bounces.probe_id)
     elif judged.step is Step.PAUSE:
         text = pause_notice(forum, member.handle, came.report.status)
         for owner in forum.owners:
-            _send(db, forum, new_id(), text, owner, now, new_id)
-
-
-def _send(
-    db: Transaction,
-    forum: Forum,
-    id: UUID,
-    text: str,
-    to: Address,
-    now: datetime,
-    new_id: Callable[[], UUID],
-    member: Member | None = None,
-) -> None:
-    """A notice into the outbox."""
-    letter = outbox.Letter(
-        id=id,
-        forum_id=forum.id,
-        kind=outbox.Kind.NOTICE,
-        text=text,
-        member_id=member.id if member else None,
-        recipient=str(to),
-        at=now,
-    )
-    outbox.put(db, [letter])
-    ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.QUEUED, subject=id, detail=letter.kind)
+            queue(db, forum, owner, text, now, new_id)

@@ -7,9 +7,7 @@ decided is told again when the token of its letter has run out.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,11 +16,13 @@ from gateway.admit.chain import POSTS
 from gateway.admit.route import destination_of
 from gateway.digest.due import last_hour
 from gateway.flow.held import marker_of_mail
+from gateway.flow.judges import Judge, judges, stead_of
+from gateway.flow.letters import queue
 from gateway.journal import Verb, log
-from gateway.mail.address import Address, parse_address
-from gateway.mail.forum import Forum, Member
+from gateway.mail.address import parse_address
+from gateway.mail.forum import Forum
 from gateway.mail.verdict import Reason
-from gateway.store import cases, ledger, outbox, roster, shelf
+from gateway.store import cases, ledger, outbox, shelf
 from gateway.store.cases import Case, Docket, Kind
 from gateway.store.engine import Store, Transaction
 
@@ -51,38 +51,6 @@ EACH_AN_HOUR: Final = 20
 CASES_MAX: Final = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Who decides; `member` is None for an owner's address that is no member's."""
-
-    address: Address
-    member: Member | None = None
-
-    @property
-    def mark(self) -> bytes:
-        """What a token says of him."""
-        return self.member.id.bytes[-4:] if self.member else hashlib.sha256(self.address.key.encode()).digest()[-4:]
-
-    @property
-    def keys(self) -> frozenset[str]:
-        return self.member.keys if self.member else frozenset((self.address.key,))
-
-    @property
-    def name(self) -> str:
-        """As others may see it: never an address."""
-        return (self.member.handle if self.member else "") or "a moderator"
-
-    @property
-    def language(self) -> str:
-        return self.member.language if self.member else "en"
-
-
-def judges(db: Transaction, forum: Forum) -> list[Judge]:
-    """Who decides in that forum now."""
-    found = [Judge(member.address, member) for member in roster.moderators(db, forum.id)]
-    return found or [Judge(address, roster.member_with_key(db, forum.id, address.key)) for address in forum.owners]
-
-
 def open_cases(store: Store, forum: Forum, now: datetime, new_id: Callable[[], UUID]) -> int:
     """Opens what is to be opened, and puts letters about it into the outbox; returns how many letters."""
     with store.read() as db:
@@ -99,8 +67,9 @@ def open_cases(store: Store, forum: Forum, now: datetime, new_id: Callable[[], U
     with store.write() as db:
         # Asked again under the lock: another worker may have been here since.
         ledger.lock_forum(db, forum.id)
-        letters = [_letter(db, forum, judge, batch, now, new_id) for judge, batch in _due(db, forum, now)]
-        outbox.put(db, letters)
+        letters = [one for due in _due(db, forum, now) for one in _without_own(db, forum, *due, now, new_id)]
+        for judge, batch in letters:
+            _tell(db, forum, judge, batch, now, new_id)
     log.info(Verb.QUEUED, forum=forum.name, letters=len(letters), kind="docket")
     return len(letters)
 
@@ -158,19 +127,36 @@ def _batches(judge: Judge, new: Sequence[Case], his: Sequence[Docket], now: date
         yield rest[start : start + size]
 
 
-def _letter(
+def _without_own(
     db: Transaction, forum: Forum, judge: Judge, batch: Sequence[Case], now: datetime, new_id: Callable[[], UUID]
-) -> outbox.Letter:
-    docket = Docket(id=new_id(), forum_id=forum.id, address_key=judge.address.key, cases=tuple(case.id for case in batch), at=now)
+) -> list[tuple[Judge, Sequence[Case]]]:
+    """The letter without what is about its reader himself, and those to who gets that in his stead.
+
+    For him it is noted as told, in a docket that no letter brings.
+    """
+    letters: dict[Judge, list[Case]] = {judge: []}
+    for case in batch:
+        stead = stead_of(db, forum, case, judge)
+        if stead is None:
+            letters[judge].append(case)
+            continue
+        cases.put_docket(db, _docket(forum, judge, [case], now, new_id()))
+        if case.opened_at > now - TOKEN_LIFE:
+            # Not each time that it is told again.
+            detail = f"{case.marker} {stead.said} by {judge.name}"
+            ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.RECUSED, subject=case.mail_id, detail=detail)
+        for deputy in stead.deputies:
+            letters.setdefault(deputy, []).append(case)
+    return [(reader, found) for reader, found in letters.items() if found]
+
+
+def _docket(forum: Forum, judge: Judge, batch: Sequence[Case], now: datetime, id: UUID) -> Docket:
+    return Docket(id=id, forum_id=forum.id, address_key=judge.address.key, cases=tuple(case.id for case in batch), at=now)
+
+
+def _tell(db: Transaction, forum: Forum, judge: Judge, batch: Sequence[Case], now: datetime, new_id: Callable[[], UUID]) -> None:
+    docket = _docket(forum, judge, batch, now, new_id())
     cases.put_docket(db, docket)
-    letter = outbox.Letter(
-        id=new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.DOCKET,
-        subject_id=docket.id,
-        member_id=judge.member.id if judge.member else None,
-        recipient=str(judge.address),
-        at=now,
-    )
-    ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.QUEUED, subject=letter.id, detail=f"docket of {len(batch)}")
-    return letter
+    said = f"docket of {len(batch)}"
+    kind = outbox.Kind.DOCKET
+    queue(db, forum, judge.address, "", now, new_id, kind=kind, about=docket.id, member=judge.member, detail=said)

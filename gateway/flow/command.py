@@ -2,8 +2,8 @@
 
 In: a held mail to one of our addresses for commands. Out: all that it asks for, done in one transaction with the letter. A
 member's mail that proves nothing changes nothing: he gets a letter at his own address, and when he answers it, it is done
-(`run_confirmed`). Strangers may ask for help and to join; all else of theirs is passed over in silence, and so is what a private
-forum would have to say of itself.
+(`_run_confirmed`). Strangers may ask for help, to join, and confirm that; all else of theirs is passed over in silence, and so is
+what a private forum would have to say of itself.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 from gateway.admit.route import destination_of
 from gateway.flow.acts import Act, Answer
 from gateway.flow.acts_about_me import MEMBER_ACTS
 from gateway.flow.acts_at_the_door import DOOR_ACTS
 from gateway.flow.acts_on_posts import POST_ACTS
+from gateway.flow.asking import send, wait_for
+from gateway.flow.confirm import ANSWERS, Heard, take_command, tell_late
+from gateway.flow.confirm import Act as Done
+from gateway.flow.confirm import Answer as Yes
 from gateway.flow.courtesy import allowed
 from gateway.flow.desk import Desk
+from gateway.flow.letters import queue
 from gateway.journal import Verb, log
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum, Member, Purpose, Who
@@ -33,20 +36,44 @@ from gateway.people.sender import Proof, Sender
 from gateway.people.vocabulary import USAGE, Order
 from gateway.render.answers import answer_letter, confirm_letter, help_letter, misread_line
 from gateway.render.wording import wording
-from gateway.store import ledger, outbox, pending, roster, shelf
+from gateway.store import ledger, roster, shelf
 from gateway.store.engine import Transaction
 from gateway.store.keep import set_verdict
 from gateway.thread.titles import split_prefixes, without_tag
 
 PENDING: Final = "command"
-LIFE: Final = timedelta(days=7)
-# Each order has one function that does it; those of other rooms of this floor are named here, and nowhere else.
-ACTS: Mapping[Order, Act] = {**MEMBER_ACTS, **POST_ACTS, **DOOR_ACTS}
-# What a stranger may ask for, and what needs no proof because it changes nothing and tells what everybody may know.
-_FOR_STRANGERS: Final = frozenset({Order.JOIN})
-_HARMLESS: Final = frozenset({Order.HELP, Order.RULES, Order.JOIN})
+# What a stranger may ask for, and what needs no proof because it changes nothing and tells what everybody may know. The token of
+# a confirmation is proof enough.
+_FOR_STRANGERS: Final = frozenset({Order.JOIN, Order.CONFIRM})
+_HARMLESS: Final = frozenset({Order.HELP, Order.RULES, Order.JOIN, Order.CONFIRM})
 # What is done only after a letter that says what comes of it has been answered.
 _GRAVE: Final = frozenset({Order.FORGET, Order.HANDLE})
+
+
+def _confirm(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, command: Command) -> Answer:
+    """What is confirmed has a letter of its own; what is not is told to whom we know."""
+    words = wording(sender.member.language if sender.member is not None else "en")
+    if not command.words:
+        return Answer(words.word("To confirm something, just answer the letter that asked you."))
+    _, message = desk.read(mail)
+    [token] = command.words
+    heard = take_command(desk, db, forum, mail, message, token, YES)
+    if heard is Heard.LATE and not sender.is_known:
+        tell_late(desk, db, forum, mail, message, token)
+    nothing = words.word("Nothing waits for that confirmation: it is too old, or another address was asked.")
+    return Answer(
+        {
+            Heard.DONE: "",
+            Heard.BEFORE: words.word("That was confirmed before, so nothing was changed now."),
+            Heard.NOT_ALL: words.word("That question needs more than a yes. Please answer the letter itself."),
+            Heard.LATE: nothing,
+            Heard.UNKNOWN: nothing,
+        }[heard]
+    )
+
+
+# Each order has one function that does it; those of other rooms of this floor are named here, and nowhere else.
+ACTS: Mapping[Order, Act] = {**MEMBER_ACTS, **POST_ACTS, **DOOR_ACTS, Order.CONFIRM: _confirm}
 
 
 def obey(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
@@ -79,14 +106,19 @@ def _obey(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, message: 
     return _run(desk, db, forum, mail, sender, request, _own(member, author))
 
 
-def run_confirmed(desk: Desk, db: Transaction, forum: Forum, waiting: pending.Pending) -> None:
-    """Does what a member has confirmed; whoever reads the token of `waiting` calls this in the transaction that uses it up."""
+def _run_confirmed(desk: Desk, db: Transaction, forum: Forum, answer: Yes) -> None:
+    """Does what a member has confirmed."""
+    waiting = answer.waiting
     member = roster.member_of(db, forum.id, waiting.member_id) if waiting.member_id else None
     if member is None or waiting.mail_id is None:
         return
     mail = shelf.mail_of(db, forum.id, waiting.mail_id)
     commands = tuple(_command(fields) for fields in json.loads(waiting.words))
     _run(desk, db, forum, mail, Sender(member, Proof.CONFIRMED), Request(commands), member.address)
+
+
+# What a plain yes is enough for.
+YES: Mapping[str, Done] = {**ANSWERS, PENDING: _run_confirmed}
 
 
 def _command(fields: dict[str, object]) -> Command:
@@ -151,14 +183,19 @@ def _stranger(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, autho
             return Reason.DONE
     wants_help = any(command.order is Order.HELP for command in request.commands)
     if wants_help and forum.policy.read is Who.ANYONE and _may_write(desk, db, "help", author):
-        _put(desk, db, forum, help_letter(forum, "", "en", is_member=False), None, author)
+        send(desk, db, forum, author, help_letter(forum, "", "en", is_member=False))
         return Reason.DONE
     return Reason.STRANGER
 
 
 def _unproved(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, member: Member, request: Request) -> Reason:
     """Nothing is changed: the member is asked, at his own address, whether it was he; once a day."""
-    asked = tuple(one for one in request.commands if one.order not in _HARMLESS and one.order in ACTS)
+    for command in request.commands:
+        if command.order is Order.CONFIRM and command.words:
+            _confirm(desk, db, forum, mail, Sender(member), command)
+    # Who had left and asks to join is asked as for anything else; who reads the digest has nothing to join.
+    harmless = _HARMLESS if member.has_digest else _HARMLESS - {Order.JOIN}
+    asked = tuple(one for one in request.commands if one.order not in harmless and one.order in ACTS)
     if asked:
         if _may_write(desk, db, PENDING, member.address):
             _ask(desk, db, forum, mail, member, asked)
@@ -166,25 +203,14 @@ def _unproved(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, membe
     wants_help = any(one.order is Order.HELP for one in request.commands)
     if (wants_help or not request.commands) and _may_write(desk, db, "help", member.address):
         letter = help_letter(forum, member.handle, member.language, is_member=True)
-        _put(desk, db, forum, letter, member, member.address)
+        send(desk, db, forum, member.address, letter, member=member)
     return Reason.UNPROVED
 
 
 def _ask(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, member: Member, asked: tuple[Command, ...]) -> None:
     """One letter that a member confirms by answering it."""
-    waiting = pending.Pending(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=PENDING,
-        address=str(member.address),
-        address_key=member.address.key,
-        member_id=member.id,
-        mail_id=mail.id,
-        words=json.dumps([asdict(command) for command in asked]),
-        at=desk.now,
-        expires_at=desk.now + LIFE,
-    )
-    pending.put(db, waiting)
+    commands = json.dumps([asdict(command) for command in asked])
+    waiting = wait_for(desk, db, forum, mail, PENDING, member.address, member=member, words=commands)
     words = wording(member.language)
     grave = {one.order for one in asked} & _GRAVE
     warnings = {
@@ -195,7 +221,7 @@ def _ask(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, member: Me
     }
     warning = "\n".join(warnings[order] for order in (Order.HANDLE, Order.FORGET) if order in grave)
     text = confirm_letter(forum, member.handle, [one.order for one in asked], member.language, warning=warning)
-    _put(desk, db, forum, text, member, member.address, answers=waiting.id)
+    send(desk, db, forum, member.address, text, about=waiting.id, member=member)
 
 
 def _run(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Sender, request: Request, to: Address) -> Reason:
@@ -207,7 +233,7 @@ def _run(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Se
     for command in request.commands:
         if command.order is Order.HELP:
             letter = help_letter(forum, sender.member.handle, language, is_member=True)
-            _put(desk, db, forum, letter, sender.member, to)
+            send(desk, db, forum, to, letter, member=sender.member)
             continue
         if command.order in _GRAVE and sender.proof is not Proof.CONFIRMED:
             grave.append(command)
@@ -217,7 +243,7 @@ def _run(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Se
         _put_all(desk, db, forum, answer, sender.member, to)
         # What one command changes, the next ones go by.
         now = roster.member_of(db, forum.id, sender.member.id)
-        if now is None or command.order is Order.FORGET:
+        if now is None or to.key not in now.keys:
             break
         sender, language = replace(sender, member=now), now.language
     if grave:
@@ -230,7 +256,7 @@ def _run(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: Se
     # A program that answers whatever comes would go on for ever.
     if parts and (not is_helpless or _may_write(desk, db, "not understood", to)):
         text = answer_letter(forum, sender.member.handle, parts, language, is_trouble=is_nothing or bool(request.misread))  # type: ignore[union-attr]
-        _put(desk, db, forum, text, sender.member, to)
+        send(desk, db, forum, to, text, member=sender.member)
     return Reason.NOT_UNDERSTOOD if is_helpless else Reason.DONE
 
 
@@ -254,31 +280,4 @@ def _may_write(desk: Desk, db: Transaction, kind: str, to: Address) -> bool:
 
 def _put_all(desk: Desk, db: Transaction, forum: Forum, answer: Answer, member: Member, to: Address) -> None:
     for kind, subject_id, text in answer.letters:
-        _put(desk, db, forum, text, member, to, kind=kind, subject_id=subject_id)
-
-
-def _put(
-    desk: Desk,
-    db: Transaction,
-    forum: Forum,
-    text: str,
-    member: Member | None,
-    to: Address,
-    *,
-    answers: UUID | None = None,
-    kind: outbox.Kind = outbox.Kind.NOTICE,
-    subject_id: UUID | None = None,
-) -> None:
-    """A letter into the outbox; `answers` is what an answer to it confirms."""
-    letter = outbox.Letter(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.QUESTION if answers is not None else kind,
-        subject_id=answers if answers is not None else subject_id,
-        text=text,
-        member_id=member.id if member is not None else None,
-        recipient=str(to),
-        at=desk.now,
-    )
-    outbox.put(db, [letter])
-    ledger.note(db, forum.id, id=desk.new_id(), at=desk.now, verb=Verb.QUEUED, subject=letter.id, detail=letter.kind)
+        queue(db, forum, to, text, desk.now, desk.new_id, kind=kind, about=subject_id, member=member)

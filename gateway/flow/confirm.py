@@ -1,14 +1,17 @@
 """Answers to our questions: the token in the address is the consent, whatever the mail says and whoever wrote it (design 7).
 
-In: mail to `NAME-confirm+TOKEN@`. Out: what was asked for, done once, and a letter that says so. A token is good for one thing in
-one forum for a week; a second answer changes nothing. One that comes too late gets a letter that says how to ask again.
+In: mail to `NAME-confirm+TOKEN@`, or the command `confirm TOKEN`, which must come from the address that was asked. Out: what was
+asked for, done once, and a letter that says so. A token is good for one thing in one forum for a week; a second answer changes
+nothing. One that comes too late gets a letter that says how to ask again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final, NamedTuple
 
 from gateway.admit.route import destination_of
 from gateway.flow.asking import Asked, ask, close, is_ours, send
@@ -22,7 +25,7 @@ from gateway.journal import Verb, log
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum, Member, Standing
 from gateway.mail.message import Message
-from gateway.mail.token import Claims, read_token
+from gateway.mail.token import read_token
 from gateway.mail.verdict import Reason
 from gateway.people.naming import free_handle
 from gateway.people.preferences import told, with_preferences
@@ -30,13 +33,13 @@ from gateway.render.questions import render_address_added, render_late, render_p
 from gateway.store import ledger, pending, roster, shelf
 from gateway.store.engine import Transaction
 
+PURPOSE: Final = "confirm"
 LATE = "late answer"
 # A token that is too old is known as ours for so long.
 _LATE_FOR = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """A yes: to what, from which address, with which mail; `mails` are those that wait for it."""
 
     waiting: pending.Pending
@@ -47,25 +50,71 @@ class Answer:
 
 def take_answer(desk: Desk, forum: Forum, mail: shelf.Mail, answers: Mapping[str, Act]) -> None:
     """Does what the answered question was about; `answers` has a function for each kind of question."""
-    claims = _claims(desk.key, forum, mail, mail.received_at)
+    token = _token_of(forum, mail)
     with desk.store.read() as db:
-        waiting = pending.ending(db, forum.id, claims.marker) if claims is not None else None
-    address = parse_address(waiting.address) if waiting is not None else None
-    is_good = waiting is not None and address is not None and waiting.kind in answers and waiting.expires_at > mail.received_at
-    mails = waiting_mails(desk, forum, waiting) if waiting is not None and is_good else []
+        found = _asked(desk.key, db, forum, mail, token)
+    mails = waiting_mails(desk, forum, found.waiting) if found is not None else []
     _, message = desk.read(mail)
     with desk.store.write() as db:
         if not is_ours(db, forum, mail):
             return
-        if waiting is None or address is None or not is_good:
-            _too_late(desk, db, forum, mail, message)
-            close(desk, db, forum, mail, Reason.NOT_UNDERSTOOD)
-            return
-        if pending.use(db, waiting, desk.now):
-            ledger.note(db, forum.id, id=desk.new_id(), at=desk.now, verb=Verb.CONFIRMED, subject=waiting.id, detail=waiting.kind)
-            answers[waiting.kind](desk, db, forum, Answer(waiting=waiting, address=address, mail=mail, mails=mails))
-            log.info(Verb.CONFIRMED, forum=forum.name, kind=waiting.kind)
-        close(desk, db, forum, mail)
+        if found is None:
+            tell_late(desk, db, forum, mail, message, token)
+        else:
+            _take(desk, db, forum, answers, found._replace(mails=mails))
+        close(desk, db, forum, mail, Reason.DONE if found is not None else Reason.NOT_UNDERSTOOD)
+
+
+class Heard(StrEnum):
+    """What became of the command `confirm TOKEN`. Late is also what was never good."""
+
+    DONE = "done"
+    BEFORE = "before"
+    NOT_ALL = "not all"
+    LATE = "late"
+    UNKNOWN = "unknown"
+
+
+def take_command(
+    desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, message: Message, token: str, answers: Mapping[str, Act]
+) -> Heard:
+    """Does the same for a token that a command names, in the caller's transaction, who holds the forum's lock.
+
+    It must come from the address that was asked, or from another one of that member: to anybody else nothing waits there. Some
+    questions want more than a yes; `answers` has none for these.
+    """
+    found = _asked(desk.key, db, forum, mail, token)
+    if found is None:
+        return Heard.LATE
+    author = message.author_address if message.is_author_sure else None
+    member = roster.member_with_key(db, forum.id, found.address.key)
+    if author is None or author.key not in {found.address.key, *(member.keys if member is not None else ())}:
+        return Heard.UNKNOWN
+    if found.waiting.kind not in answers:
+        return Heard.NOT_ALL
+    is_done = _take(desk, db, forum, answers, found._replace(mails=waiting_mails(desk, forum, found.waiting)))
+    return Heard.DONE if is_done else Heard.BEFORE
+
+
+def _asked(key: bytes, db: Transaction, forum: Forum, mail: shelf.Mail, token: str) -> Answer | None:
+    """The question that a token is of, when it was good as the mail came."""
+    claims = read_token(key, PURPOSE, forum.list_id, token, mail.received_at)
+    waiting = pending.ending(db, forum.id, claims.marker) if claims is not None else None
+    address = parse_address(waiting.address) if waiting is not None else None
+    if waiting is None or address is None or waiting.expires_at <= mail.received_at:
+        return None
+    return Answer(waiting, address, mail, ())
+
+
+def _take(desk: Desk, db: Transaction, forum: Forum, answers: Mapping[str, Act], answer: Answer) -> bool:
+    """Does it; False when it was done before."""
+    waiting = answer.waiting
+    if not pending.use(db, waiting, desk.now):
+        return False
+    ledger.note(db, forum.id, id=desk.new_id(), at=desk.now, verb=Verb.CONFIRMED, subject=waiting.id, detail=waiting.kind)
+    answers[waiting.kind](desk, db, forum, answer)
+    log.info(Verb.CONFIRMED, forum=forum.name, kind=waiting.kind)
+    return True
 
 
 def _joined(desk: Desk, db: Transaction, forum: Forum, answer: Answer) -> None:
@@ -156,16 +205,17 @@ def _member_of(db: Transaction, forum: Forum, answer: Answer) -> Member | None:
     return roster.member_of(db, forum.id, answer.waiting.member_id) if answer.waiting.member_id is not None else None
 
 
-def _too_late(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, message: Message) -> None:
+def tell_late(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, message: Message, token: str) -> None:
     """A letter to who answers a question of ours that is too old: only he can have the token."""
-    if _claims(desk.key, forum, mail, mail.received_at - _LATE_FOR) is None or message.author_address is None:
+    claims = read_token(desk.key, PURPOSE, forum.list_id, token, mail.received_at - _LATE_FOR)
+    if claims is None or message.author_address is None:
         return
     forums = {str(one.address): one for one in roster.forums(db)}
     if may_answer(message, mail, forums) and allowed(db, desk.key, LATE, message.author_address, desk.now, desk.new_id):
         send(desk, db, forum, message.author_address, render_late(forum, "en", CONFIRM_LIFE.days))
 
 
-def _claims(key: bytes, forum: Forum, mail: shelf.Mail, now: datetime) -> Claims | None:
+def _token_of(forum: Forum, mail: shelf.Mail) -> str:
     address = parse_address(mail.forward_path)
     to = destination_of(address, {str(forum.address): forum}) if address is not None else None
-    return read_token(key, "confirm", forum.list_id, to.token, now) if to is not None else None
+    return to.token if to is not None else ""

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from gateway.flow.cases import TOKEN_LIFE, Judge
+from gateway.flow.cases import TOKEN_LIFE
+from gateway.flow.judges import Judge
 from gateway.journal import log
 from gateway.mail.address import Address, parse_address
 from gateway.mail.envelope import Raw

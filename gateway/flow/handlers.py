@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.admit.route import destination_of
-from gateway.flow.command import PENDING, obey, run_confirmed
-from gateway.flow.confirm import ANSWERS, Act, Answer, take_answer
+from gateway.flow.command import YES, obey
+from gateway.flow.confirm import Act, take_answer
 from gateway.flow.desk import Desk, Handler
 from gateway.flow.filing import file_answer
 from gateway.flow.first_mail import WHICH, ask_author
@@ -20,7 +20,6 @@ from gateway.mail.address import parse_address
 from gateway.mail.forum import Forum, Purpose
 from gateway.mail.verdict import Reason
 from gateway.store import shelf
-from gateway.store.engine import Transaction
 
 
 def _take_command(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
@@ -30,11 +29,7 @@ def _take_command(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
     (at_the_door if is_at_door else obey)(desk, forum, mail)
 
 
-def _run(desk: Desk, db: Transaction, forum: Forum, answer: Answer) -> None:
-    run_confirmed(desk, db, forum, answer.waiting)
-
-
-_ANSWERS: Mapping[str, Act] = {**ANSWERS, PENDING: _run, WHICH: chosen}
+_ANSWERS: Mapping[str, Act] = {**YES, WHICH: chosen}
 
 
 def _take_answer(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from gateway.flow import alter, locking, standing
 from gateway.flow.held import incoming_of, tag_of
+from gateway.flow.letters import queue
 from gateway.journal import Verb
 from gateway.mail.envelope import Raw
 from gateway.mail.forum import Forum, Member
@@ -22,7 +23,7 @@ from gateway.mail.verdict import Reason, Verdict
 from gateway.people import rulings
 from gateway.people.rulings import Ruling
 from gateway.render.cases import Result, render_declined
-from gateway.store import cases, changes, ledger, locks, outbox, roster, shelf
+from gateway.store import cases, changes, ledger, locks, roster, shelf
 from gateway.store.cases import Case, Kind
 from gateway.store.engine import Transaction
 from gateway.store.keep import decide_anew, set_verdict
@@ -189,16 +190,8 @@ def _after_removal(bench: Bench, post: shelf.Post, author: Member | None, reason
 
 
 def _tell(bench: Bench, author: Member, title: str, reason: str, *, is_removed: bool) -> None:
-    letter = outbox.Letter(
-        id=bench.new_id(),
-        forum_id=bench.forum.id,
-        kind=outbox.Kind.NOTICE,
-        text=render_declined(bench.forum, title, reason, author.language, is_removed=is_removed),
-        member_id=author.id,
-        recipient=str(author.address),
-        at=bench.now,
-    )
-    outbox.put(bench.db, [letter])
+    text = render_declined(bench.forum, title, reason, author.language, is_removed=is_removed)
+    queue(bench.db, bench.forum, author.address, text, bench.now, bench.new_id, member=author)
 
 
 def _lock(bench: Bench, thread: UUID) -> None:

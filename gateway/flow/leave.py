@@ -13,6 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from gateway.admit.route import destination_of
+from gateway.flow.letters import queue
 from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
 from gateway.mail.forum import Forum, Member
@@ -63,7 +64,7 @@ def leave_by_mail(store: Store, key: bytes, forum: Forum, now: datetime, new_id:
         with store.write() as db:
             member = _leave(db, forum, claims, How.MAIL, now, new_id) if claims is not None else None
             if member is not None and mail.reason == Reason.LEAVING:
-                outbox.put(db, [_goodbye(forum, member, now, new_id())])
+                queue(db, forum, member.address, render_goodbye(forum, member.language), now, new_id, member=member)
             verdict, reason = _ELSE[Reason(mail.reason)] if claims is None else (Verdict.DISCARD, Reason.LEFT)
             set_verdict(db, forum.id, mail.id, verdict, reason, now, new_id())
         _tell(forum, member, How.MAIL)
@@ -92,7 +93,7 @@ def leave_now(db: Transaction, forum: Forum, member: Member, now: datetime, new_
     """
     left = _stop(db, forum, member, How.MAIL, now, new_id)
     if left is not None:
-        outbox.put(db, [_goodbye(forum, member, now, new_id())])
+        queue(db, forum, member.address, render_goodbye(forum, member.language), now, new_id, member=member)
         _tell(forum, member, How.MAIL)
     return left is not None
 
@@ -105,13 +106,6 @@ def _stop(db: Transaction, forum: Forum, member: Member, how: How, now: datetime
     detail = f"{how}, {dropped} letters dropped" if dropped else str(how)
     ledger.note(db, forum.id, id=new_id(), at=now, verb=Verb.LEFT, subject=member.id, detail=detail)
     return member
-
-
-def _goodbye(forum: Forum, member: Member, now: datetime, id: UUID) -> outbox.Letter:
-    text = render_goodbye(forum, member.language)
-    return outbox.Letter(
-        id=id, forum_id=forum.id, kind=outbox.Kind.NOTICE, text=text, member_id=member.id, recipient=str(member.address), at=now
-    )
 
 
 def _tell(forum: Forum, member: Member | None, how: How) -> None:

@@ -109,6 +109,7 @@ class _Job:
         if self.is_blind:
             taken = self.blind.take(self.raw, cases, decisions)
             self.decisions, self.order = taken.decisions, list(taken.incomings)
+            self.senders.count([case for case, one in zip(cases, self.decisions, strict=True) if one.verdict is Verdict.ACCEPT])
             return list(taken.incomings.values())
         accepted = [case for case, one in zip(cases, decisions, strict=True) if one.verdict is Verdict.ACCEPT]
         self.senders.count(accepted)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from gateway.admit.route import destination_of
+from gateway.flow.asking import send
 from gateway.flow.desk import Desk
 from gateway.flow.ruling import own_lines
 from gateway.journal import Verb, log
@@ -20,7 +21,7 @@ from gateway.mail.token import marker_of, read_token
 from gateway.mail.verdict import Reason, Verdict
 from gateway.render.blocks import one_line
 from gateway.render.cases import render_reported
-from gateway.store import cases, changes, ledger, outbox, roster, shelf
+from gateway.store import cases, changes, ledger, roster, shelf
 from gateway.store.cases import Case, Kind, Report
 from gateway.store.engine import Transaction
 from gateway.store.keep import set_verdict
@@ -94,19 +95,8 @@ def handle_report(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
         if claims is not None and member is not None and key in member.keys and message.automation is Automation.NONE:
             marker = marker_of(claims.marker)
             heard = report(desk, db, forum, member, marker, " ".join(own_lines(message)))
-            outbox.put(db, [_thanks(desk, forum, member, marker, heard)])
+            text = render_reported(forum, heard, marker, member.language)
+            send(desk, db, forum, member.address, text, member=member)
         reason = Reason.DONE if heard is not None else Reason.NOT_UNDERSTOOD
         set_verdict(db, forum.id, mail.id, Verdict.DISCARD, reason, desk.now, desk.new_id())
     log.info(Verb.REPORTED, forum=forum.name, heard=heard or "nobody's")
-
-
-def _thanks(desk: Desk, forum: Forum, member: Member, marker: str, heard: Heard) -> outbox.Letter:
-    return outbox.Letter(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.NOTICE,
-        text=render_reported(forum, heard, marker, member.language),
-        member_id=member.id,
-        recipient=str(member.address),
-        at=desk.now,
-    )

@@ -13,10 +13,11 @@ from typing import Final
 from uuid import UUID
 
 from gateway.admit.route import destination_of
-from gateway.flow.cases import Judge, judges
+from gateway.flow.asking import send
 from gateway.flow.desk import Desk
 from gateway.flow.docket import PURPOSE
 from gateway.flow.judgement import Bench, lock_by_marker, rule
+from gateway.flow.judges import Judge, judges, owners, stead_of
 from gateway.journal import Verb, log
 from gateway.mail.address import parse_address
 from gateway.mail.envelope import Raw
@@ -26,7 +27,7 @@ from gateway.mail.token import EPOCH, read_token
 from gateway.mail.verdict import Reason, Verdict
 from gateway.people.rulings import Answer, read_rulings
 from gateway.render.cases import Result, render_ruled
-from gateway.store import cases, ledger, outbox, roster, shelf
+from gateway.store import cases, ledger, roster, shelf
 from gateway.store.cases import Case, Docket
 from gateway.store.engine import Transaction
 from gateway.store.keep import set_verdict
@@ -84,7 +85,7 @@ def _docketed(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail) -> _D
     docket = cases.docket_ending(db, forum.id, claims.marker) if claims is not None else None
     if claims is None or docket is None:
         return None
-    for judge in judges(db, forum):
+    for judge in (*judges(db, forum), *owners(db, forum)):
         if docket.address_key in judge.keys and judge.mark == claims.member:
             is_old = read_token(desk.key, PURPOSE, forum.list_id, token, mail.received_at) is None
             return _Docketed(docket, judge, is_old)
@@ -106,9 +107,14 @@ def _decide(desk: Desk, forum: Forum, mail: shelf.Mail, found: _Docketed, answer
             # Each is looked up anew: one ruling may have closed what the next is about.
             id = numbers.get(ruling.number)
             case = cases.cases_by_id(db, forum.id, [id]).get(id) if id is not None else None
-            results.append(rule(bench, case, ruling) if case is not None else Result(code="no-number", number=ruling.number))
+            if case is None:
+                results.append(Result(code="no-number", number=ruling.number))
+            elif not case.outcome and stead_of(db, forum, case, found.judge) is not None:
+                results.append(Result(code="own", number=ruling.number))
+            else:
+                results.append(rule(bench, case, ruling))
         text = render_ruled(forum, results, found.judge.language, twice=answer.twice)
-        outbox.put(db, [_notice(forum, found.judge, text, desk)])
+        send(desk, db, forum, found.judge.address, text, member=found.judge.member)
         set_verdict(db, forum.id, mail.id, Verdict.DISCARD, Reason.DONE, desk.now, desk.new_id())
     log.info(Verb.RULED, forum=forum.name, cases=[result.code for result in results])
 
@@ -131,18 +137,6 @@ def _close(desk: Desk, forum: Forum, mail: shelf.Mail, reason: Reason, found: _D
     with desk.store.write() as db:
         if found is not None:
             text = render_ruled(forum, (), found.judge.language, problem=problem)
-            outbox.put(db, [_notice(forum, found.judge, text, desk)])
+            send(desk, db, forum, found.judge.address, text, member=found.judge.member)
         set_verdict(db, forum.id, mail.id, Verdict.DISCARD, reason, desk.now, desk.new_id())
     log.info(Verb.DISCARDED, forum=forum.name, why=problem or "no answer to a letter of ours")
-
-
-def _notice(forum: Forum, judge: Judge, text: str, desk: Desk) -> outbox.Letter:
-    return outbox.Letter(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.NOTICE,
-        text=text,
-        member_id=judge.member.id if judge.member else None,
-        recipient=str(judge.address),
-        at=desk.now,
-    )

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from gateway.admit.chain import POSTS, Case
+from gateway.admit.chain import POSTS, Case, is_nameless
 from gateway.flow.entries import Entries
 from gateway.flow.proving import NO_MEANS, Means, Prover, needs_sender
 from gateway.mail.envelope import Envelope, Raw
@@ -22,7 +22,7 @@ from gateway.mail.forum import Destination, Forum, Member, Posting, Standing
 from gateway.mail.loop import is_own
 from gateway.mail.message import Message
 from gateway.people.proof import prove
-from gateway.people.rights import is_exempt
+from gateway.people.rights import as_plain, is_exempt
 from gateway.people.sender import NOBODY, Proof, Sender
 from gateway.store.engine import Store, Transaction
 from gateway.store.locks import locked_heads
@@ -71,6 +71,7 @@ class Senders:
             return Case(envelope, message, destination, Sender(is_us=True))
         is_asked = needs_sender(destination) or (message.wants_anonymity and destination.purpose in POSTS)
         sender = self._sender_of(envelope, raw, message, destination, signers) if is_asked else NOBODY
+        sender = self._with_posts(forum, as_plain(sender) if is_nameless(message, destination) else sender)
         if destination.purpose not in POSTS:
             return Case(envelope, message, destination, sender)
         starts, is_locked = self._place_of(forum, message, sender, envelope.received_at)
@@ -88,11 +89,12 @@ class Senders:
         )
 
     def count(self, cases: Sequence[Case]) -> None:
-        """Notes what was accepted, for the limits of an hour."""
+        """Notes what was accepted, for the limits of an hour; whose an anonymous post is, `flow.anonymous` counts by his tag."""
         for case in cases:
             forum = case.destination.forum
             if forum.policy.posting is not Posting.OPEN and case.destination.purpose in POSTS:
-                self._rates.count(forum.id, case.sender.member, case.envelope.received_at)
+                member = case.sender.member if not case.is_anonymous else None
+                self._rates.count(forum.id, member, case.envelope.received_at)
 
     def _sender_of(
         self, envelope: Envelope, raw: Raw, message: Message, destination: Destination, signers: tuple[str, ...]
@@ -101,12 +103,15 @@ class Senders:
         if author is None:
             return NOBODY
         member = self._members.get((forum.id, author.key), lambda db: self._member(db, forum.id, author.key), self._store)
-        proof = prove(self.prover.evidence(envelope, raw, message, destination, member, signers))
-        wanted = forum.policy.newcomer_posts
+        return Sender(member, prove(self.prover.evidence(envelope, raw, message, destination, member, signers)))
+
+    def _with_posts(self, forum: Forum, sender: Sender) -> Sender:
+        """With how many posts of a newcomer were accepted."""
+        member, wanted = sender.member, forum.policy.newcomer_posts
         if member is None or member.standing is not Standing.NEW or not wanted or is_exempt(member):
-            return Sender(member, proof)
+            return sender
         with self._store.read() as db:
-            return Sender(member, proof, accepted_posts(db, member, wanted))
+            return replace(sender, accepted=accepted_posts(db, member, wanted))
 
     def _member(self, db: Transaction, forum_id: UUID, key: str) -> Member | None:
         """Who has that address; one who was looked up in the last minutes is only looked at, for what rules depend on."""

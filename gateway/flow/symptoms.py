@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from gateway.mail.token import is_key
 from gateway.send.probe import SECONDS, ask
 from gateway.store import ledger, roster
 from gateway.store.engine import Store
+from gateway.verify.dns import does_answer
 
 T = TypeVar("T")
 # A digest that is so late will not come by itself.
@@ -52,6 +53,22 @@ def look_at_secrets(path: Path) -> Secrets:
     except OSError:
         return Secrets(path=path, mode=0)
     return Secrets(path=path, mode=mode, is_key=is_key(text))
+
+
+def look_at_private(path: Path) -> Secrets:
+    """A file that holds a key of any kind."""
+    try:
+        mode = path.stat().st_mode & 0o7777
+        return Secrets(path=path, mode=mode, is_key=bool(path.read_bytes().strip()))
+    except FileNotFoundError:
+        return Secrets(path=path, mode=None)
+    except OSError:
+        return Secrets(path=path, mode=0)
+
+
+def does_dns_answer(servers: Sequence[str]) -> bool:
+    """Whether those whom we would ask for the keys of signatures answer; by default the servers of the system."""
+    return does_answer(servers, SECONDS)
 
 
 def look_at_port(host: str, port: int, hostname: str) -> Port:

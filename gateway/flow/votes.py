@@ -7,6 +7,7 @@ to whom we do not know.
 from __future__ import annotations
 
 from gateway.admit.route import destination_of
+from gateway.flow.asking import send
 from gateway.flow.desk import Desk
 from gateway.flow.entries import entry_of
 from gateway.journal import Verb, log
@@ -16,7 +17,7 @@ from gateway.mail.message import Message
 from gateway.mail.verdict import Reason, Verdict
 from gateway.people.votes import vote_in
 from gateway.render.notices import Uncounted, vote_notice
-from gateway.store import ledger, outbox, roster, shelf, votes
+from gateway.store import ledger, roster, shelf, votes
 from gateway.store.engine import Transaction
 from gateway.store.keep import set_verdict
 
@@ -36,7 +37,7 @@ def handle_vote(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
         if member is not None:
             trouble = vote(desk, db, forum, member, post, value)
             if trouble is not None:
-                outbox.put(db, [_letter(desk, forum, member, trouble)])
+                send(desk, db, forum, member.address, vote_notice(forum, trouble, member.language), member=member)
         set_verdict(db, forum.id, mail.id, Verdict.DISCARD, Reason.DONE, desk.now, desk.new_id())
 
 
@@ -69,15 +70,3 @@ def _meant(
         return member, entry.post
     found = (shelf.find_post(db, forum.id, f"<{msgid}>") for msgid in message.ancestors)
     return member, next((post for post in found if post is not None), None)
-
-
-def _letter(desk: Desk, forum: Forum, member: Member, why: Uncounted) -> outbox.Letter:
-    return outbox.Letter(
-        id=desk.new_id(),
-        forum_id=forum.id,
-        kind=outbox.Kind.NOTICE,
-        text=vote_notice(forum, why, member.language),
-        member_id=member.id,
-        recipient=str(member.address),
-        at=desk.now,
-    )

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from gateway.mail.forum import Member, Role, Standing, Who
+from gateway.people.sender import Sender
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _RANK = {Role.MEMBER: 1, Role.EDITOR: 2, Role.MODERATOR: 2, Role.OWNER: 3}
@@ -22,6 +23,11 @@ def may(who: Who, member: Member | None) -> bool:
 def is_exempt(member: Member | None) -> bool:
     """Whether nobody looks at this member's posts first: editors, moderators and owners."""
     return member is not None and member.role is not Role.MEMBER
+
+
+def as_plain(sender: Sender) -> Sender:
+    """The same sender without the role: by what an anonymous post may do, nobody is to tell that its author has one."""
+    return sender if sender.member is None else replace(sender, member=replace(sender.member, role=Role.MEMBER))
 
 
 def with_rank(member: Member, words: Iterable[str]) -> tuple[Member, list[str]]:

@@ -37,5 +37,10 @@ class Sender:
     def is_proved(self) -> bool:
         return self.proof is not Proof.NONE
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is a member, and proved."""
+        return self.member is not None and self.is_proved
+
 
 NOBODY = Sender()

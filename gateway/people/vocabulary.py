@@ -44,7 +44,7 @@ USAGE: Final = {
     Order.HELP: "help",
     Order.JOIN: "join",
     Order.LEAVE: "leave",
-    Order.CONFIRM: "confirm",
+    Order.CONFIRM: "confirm TOKEN",
     Order.SET: "set digest=daily hour=7:30",
     Order.STATUS: "status",
     Order.PAUSE: "pause 2 weeks",

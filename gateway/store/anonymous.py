@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -95,14 +96,27 @@ def id_beginning(connection: Connection, forum_id: UUID, start: str) -> str:
     return connection.execute(select(POST.c.msgid).where(here)).scalar() or ""
 
 
-def withdraw(connection: Connection, forum_id: UUID, marker: str, now: datetime) -> bool:
-    """Takes an anonymous post back: before it was shown nobody ever sees it. False when there is none with that marker."""
+class Withdrawn(NamedTuple):
+    """An anonymous post that was taken back; `subject` is "" unless a thread is known by it."""
+
+    post_id: UUID
+    mail_id: UUID
+    msgid: str
+    subject: str
+
+
+def withdraw(connection: Connection, forum_id: UUID, marker: str, now: datetime) -> Withdrawn | None:
+    """Takes an anonymous post back: before it was shown nobody ever sees it. None when there is none with that marker.
+
+    What its mail holds is left to the caller.
+    """
     here = (POST.c.forum_id == forum_id) & (POST.c.marker == marker) & (POST.c.tag != b"")
-    row = connection.execute(select(POST.c.number).where(here)).first()
+    row = connection.execute(select(POST).where(here)).first()
     if row is None:
-        return False
-    if row.number is None:
-        connection.execute(update(POST).where(here).values(publish_at=_NEVER))
+        return None
+    subject = row.subject if row.parent is None else ""
+    hidden = {"publish_at": _NEVER} if row.number is None else {}
+    connection.execute(update(POST).where(here).values(subject=subject, **hidden))
     change = Change(marker=marker, alteration=Alteration.WITHDRAWN, text="", at=now)
     changes.record(connection, forum_id, uuid4(), change)
-    return True
+    return Withdrawn(row.id, row.mail_id, row.msgid, subject)

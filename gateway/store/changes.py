@@ -49,9 +49,14 @@ def purge(connection: Connection, forum_id: UUID, post_id: UUID, mail_id: UUID, 
     markers = list(connection.execute(select(POST.c.marker).where(here)).scalars())
     states = conditions(connection, forum_id, markers)
     if all(states.get(marker, UNCHANGED).is_removed for marker in markers):
-        connection.execute(delete(RAW).where(RAW.c.forum_id == forum_id, RAW.c.mail_id == mail_id))
-        data = zstandard.ZstdCompressor().compress(rest)
-        connection.execute(insert(RAW).values(forum_id=forum_id, mail_id=mail_id, seq=0, data=data))
+        shrink(connection, forum_id, mail_id, rest)
+
+
+def shrink(connection: Connection, forum_id: UUID, mail_id: UUID, rest: bytes) -> None:
+    """Leaves `rest` of a mail."""
+    connection.execute(delete(RAW).where(RAW.c.forum_id == forum_id, RAW.c.mail_id == mail_id))
+    data = zstandard.ZstdCompressor().compress(rest)
+    connection.execute(insert(RAW).values(forum_id=forum_id, mail_id=mail_id, seq=0, data=data))
 
 
 def conditions(connection: Connection, forum_id: UUID, markers: Iterable[str]) -> dict[str, Condition]:

@@ -30,6 +30,29 @@ class Resolver:
             return b"".join(record.strings)
         return None
 
+    def answers(self, seconds: float) -> bool:
+        """Whether a server answers at all, whatever it says."""
+        import dns.exception
+        import dns.resolver
+
+        try:
+            self._resolver.resolve(".", "NS", lifetime=seconds, search=False)
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return True
+        except (dns.exception.DNSException, OSError, ValueError):
+            return False
+        return True
+
+
+def does_answer(servers: Sequence[str], seconds: float) -> bool:
+    """Whether one of `servers`, or of the system's, answers in time; also where there is no file that names any."""
+    import dns.exception
+
+    try:
+        return Resolver(servers).answers(seconds)
+    except (dns.exception.DNSException, OSError):
+        return False
+
 
 def place_of(server: str) -> tuple[str, int]:
     """Address and port (53) of "192.0.2.1", "192.0.2.1:5353", "2001:db8::1" or "[2001:db8::1]:5353"; ValueError for others."""
