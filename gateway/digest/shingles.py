@@ -28,6 +28,7 @@ _NO_LETTERS = re.compile(r"[\W_]+")
 _ASCII: Final = {ord(char): None for char in map(chr, range(128)) if char not in string.ascii_letters + string.digits} | {
     ord(char): char.lower() for char in string.ascii_uppercase
 }
+_ASCII_LINES: Final = {char: to for char, to in _ASCII.items() if char != ord("\n")}
 _END: Final = "\0"
 
 
@@ -50,6 +51,12 @@ def bare(text: str) -> str:
     if text.isascii():
         return text.translate(_ASCII)
     return _NO_LETTERS.sub("", normalize("NFKC", text).casefold())
+
+
+def bare_lines(lines: Sequence[str]) -> list[str]:
+    """Each line bare; many at once take little more than one."""
+    plain = "\n".join([line if line.isascii() else "" for line in lines]).translate(_ASCII_LINES).split("\n")
+    return [stretch if line.isascii() else bare(line) for line, stretch in zip(lines, plain, strict=True)] if lines else []
 
 
 def weight(stretch: str) -> int:
