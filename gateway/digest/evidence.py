@@ -47,7 +47,6 @@ _MARKERS_MAX: Final = 4
 # Longer lines are found by what they touch.
 _HELD_MAX: Final = 48
 _ALL: Final = 0.9
-_BUDGET: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +71,10 @@ class Known:
     _markers: dict[str, int] = field(default_factory=dict)
     _numbers: dict[str, list[int]] = field(default_factory=dict)
     _twice: frozenset[int] = frozenset()
-    _budget: int = _BUDGET
 
     def fresh(self) -> Known:
         """The same for one more answer."""
-        return replace(self, _budget=_BUDGET)
+        return replace(self, texts=self.texts.fresh())
 
     def entry_of(self, marker: str) -> int | None:
         return self._markers.get(marker)
@@ -184,9 +182,8 @@ class Known:
         """
         stretch = self._stretch(line, whole)
         says = weight(stretch)
-        if says < WORDS_MIN or self._budget <= 0:
+        if says < WORDS_MIN:
             return (), 0
-        self._budget -= 1
         return self._best(self.texts.owners_of(stretch), is_deep=is_deep), says
 
     def _stretch(self, line: Line, whole: str) -> str:
