@@ -130,3 +130,62 @@ def test_ten_thousand_markers_are_one_question() -> None:
     (piece,) = split_answer((Span(SpanKind.TEXT, typed),), many)
     assert (piece.marker, piece.evidence) == (None, Evidence.UNKNOWN)
     assert said(piece).count("word") == 10_000
+
+
+FRAME = f"""Forum Digest, Issue 7
+Fri 20 Nov 2026, 07:00 GMT to Sat 21 Nov 2026, 07:00 GMT
+To start a discussion, write to forum@lists.example
+
+Subject: 1 [#{ONE}]
+
+{WOMBAT}
+
+Earlier: 1.1  Nuts and berries, Ann 1.1 [#{NESTED}]
+
+Me too.
+
+Subject: 2  The Wombat [#{TWO}]
+
+{MOODS}
+
+End of Forum Digest, Issue 7
+"""
+
+
+def test_who_wrote_the_digest_when_is_not_what_it_says() -> None:
+    """Yahoo puts no marks before a quote, and the line above it has the forum's address, as the masthead has."""
+    poem = "\n".join([WOMBAT, NUTS, MOODS, "But I would not engage the wombat in any form of mortal combat, if I were you."])
+    entry = asked("3", poem)
+    quote = f"Subject: 3 [#{entry.marker}]\n\n{poem}"
+    body = f"Yes.\n\nOn Sat, 21 Nov 2026 at 07:00, Forum <forum@lists.example> wrote:\n\n{quote}"
+    (piece,) = split_answer((Span(SpanKind.TEXT, body),), [ENTRIES[0], entry], [f"{FRAME[: FRAME.index('Subject')]}{quote}"])
+    assert (piece.marker, said(piece).strip()) == (entry.marker, "Yes.")
+
+
+def test_a_quote_that_says_little_goes_on_only_right_there() -> None:
+    far = f"{WROTE}{marked(WOMBAT[:30])}\n\nWhere?\n\n{marked('Antipodes.')}\n\nAh, there."
+    many = [*ENTRIES, asked("3", "Antipodes.")]
+    assert [piece.marker for piece in pieces(far, many)] == [ONE, None]
+
+
+def test_dots_show_that_a_quote_was_shortened() -> None:
+    assert pieces(f"{WROTE}{marked(WOMBAT)}\n\n...\n") == ()
+
+
+HEADER = "-----Original Message-----\nFrom: Forum\nSent: Saturday, 21 November 2026\nTo: Ann\nSubject: Digest\n\n"
+
+
+@pytest.mark.parametrize("answer", ["", "Yes."])
+def test_short_words_right_behind_a_quote_without_marks_are_quoted(answer: str) -> None:
+    """What stands below a line of context is another entry's, and nobody can tell whose."""
+    found = split_answer(
+        split_spans(f"{answer}\n\n{HEADER}Earlier: 1.1  Nuts and berries, Ann 1.1\n\nMe too.\n"), ENTRIES, [FRAME]
+    )
+    assert [(piece.marker, said(piece).strip()) for piece in found] == [(None, answer)] * bool(answer)
+
+
+def test_a_last_word_below_a_digest_without_marks_is_asked_about() -> None:
+    """A title that may be the author's own words is nothing to hang a last word on."""
+    frame = FRAME.replace(WOMBAT, f"{WOMBAT}\n\nWombats\n\n{NUTS}")
+    found = split_answer(split_spans(f"{HEADER}{frame.replace('Wombats', 'The Wombat')}\nBye."), ENTRIES, [frame])
+    assert [piece.marker for piece in found if "Bye." in str(piece.spans)] == [None]

@@ -42,15 +42,25 @@ def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame:
     author's words whatever the language, and what stands around the entries is known. Who reads many answers to an issue
     gives what `know(entries, frame)` made of it, once.
     """
-    known = entries.fresh() if isinstance(entries, Known) else know(entries, frame)
-    lines, whole = read_lines([_without_votes(span) for span in spans], known.texts)
+    known = entries if isinstance(entries, Known) else know(entries, frame)
+    spans = [_without_votes(span) for span in spans]
+    found = _split(spans, known.fresh())
+    return _split(spans, known.fresh(), has_gaps=False) or () if found is None else found
+
+
+def _split(spans: Sequence[Span], known: Known, *, has_gaps: bool = True) -> tuple[Piece, ...] | None:
+    """The pieces; None where something in a gap may say more."""
+    lines, whole = read_lines(spans, known.texts, has_gaps=has_gaps)
     blocks = cut_blocks(lines, known)
     if not any(block.has_words for block in blocks):
         return ()
     if sum(block.has_words for block in blocks) > PIECES_MAX:
         said = said_spans([line for block in blocks for line in block.own])
         return (Piece(marker=None, spans=said, evidence=Evidence.UNKNOWN, detail="too many pieces"),)
-    verdicts = _verdicts(blocks, known, Nearest(known, lines, whole))
+    nearest = Nearest(known, lines, whole)
+    verdicts = _verdicts(blocks, known, nearest)
+    if nearest.has_missed:
+        return None
     return _joined([_piece(block, verdict, known) for block, verdict in verdicts], known)
 
 
@@ -88,11 +98,13 @@ def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[t
             verdict.entry is None
             and is_last
             and found
+            # What is not new may be a quote that nobody knows: whose it is says nothing about a last word.
+            and found[-1][0].is_new
             and _is_sign_off(block)
             and not block.is_doubtful
             and nearest.is_below_foot(block)
         ):
-            verdict = replace(found[-1][1], detail="a last word")
+            verdict = replace(found[-1][1], detail="a last word", start=len(block.quote))
         found.append((block, verdict))
     if opening is not None and new > 1:
         found[0] = (opening, next(verdict for block, verdict in found[1:] if block.is_new))

@@ -7,17 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from gateway.digest.answered import Line
 from gateway.digest.asked import Evidence
-from gateway.digest.evidence import Known, leading_marker
+from gateway.digest.evidence import Known
+from gateway.digest.lines import SIGNS, Line
+from gateway.digest.printed import leading_marker
 from gateway.mail.message import Span, SpanKind
 
 _LEFT = (SpanKind.SIGNATURE, SpanKind.CLIENT_FOOTER)
 _LAST_WORD = 32
 _LAST_NAME = 12
 _LAST_LINES = 12
-# Signs that are no answer by themselves, as "?" and ":-)" are.
-_SIGNS = re.compile(r"[\s>|\-_=*#~]*\Z")
 _NUMBER = re.compile(r"(?:(?:re|ad|to|zu|an|@|#)\s*:?\s*#?)?(\d{1,5}(?:\.\d{1,5}){1,12})\s*:?", re.IGNORECASE)
 
 
@@ -101,7 +100,7 @@ def cut_blocks(lines: Sequence[Line], known: Known) -> list[Block]:
             blocks.append(Block(is_doubtful=True))
         block = blocks[-1]
         block.own.append(line)
-        says = line.kind not in _LEFT and not _SIGNS.match(line.text)
+        says = line.kind not in _LEFT and not SIGNS.match(line.text)
         block.has_words = block.has_words or says
         block.is_new = block.is_new or (says and not known.has(line))
     return blocks

@@ -9,44 +9,44 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Final
 
-from gateway.digest.answered import Line
 from gateway.digest.asked import Asked
+from gateway.digest.lines import Line
+from gateway.digest.printed import (
+    FOOT,
+    FRAME,
+    HEAD,
+    KINDS,
+    LINE_MAX,
+    MARKER,
+    MENTION,
+    OWN,
+    QUOTED,
+    TITLE,
+    canonical,
+    is_line_of_context,
+    owners_of,
+    parts_of,
+)
 from gateway.digest.shingles import Texts, bare, weight
 from gateway.mail.message import SpanKind
 from gateway.thread.titles import base_subject
 
-HEAD: Final = -1
-FOOT: Final = -2
-# Links, which stand in the foot and below each entry.
-_LINK = -3
-_OWN, _QUOTED, _FRAME, _TITLE, _MENTION = range(5)
-_KINDS = 5
 # What says less than so many letters is no evidence.
 WORDS_MIN: Final = 8
-# A marker, perhaps broken over two lines or set in other brackets (Crockford base32: no i, l, o, u).
-_MARKER = re.compile(r"\\?[\[［【(]\s?[#＃]\s?([0-9a-zA-Z]{8,16})\s?\\?[\]］】)]")
-_LEADING = re.compile(r"\s*(?:(?:re|ad|to|zu|an|@)\b:?\s*)?(?=\\?[\[［【(]\s?[#＃])", re.IGNORECASE)
 _LINK_ALONE = re.compile(r"\s*<?mailto:\S+\s*\Z")
 _MARKED_LINK = re.compile(r"\s*<?mailto:")
-_CROCKFORD_SIGNS: Final = frozenset("0123456789abcdefghjkmnpqrstvwxyz")
+_DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"(?<![\w.])(\d{1,5}(?:\.\d{1,5}){0,12}(?:\+\d{1,6})?)\s+(?=\S)")
 _SUBJECT = re.compile(r"\bSubject:\s*(?:(\d{1,5}(?:\.\d{1,5}){0,12}(?:\+\d{1,6})?)(?=\s|\Z))?\s*(.*)", re.DOTALL)
 _TRAILER = re.compile(r"\s*End of .{1,80} Digest, Issue \d+|\s*\*{10,}\s*\Z")
-_REQUEST = re.compile(r"-request@")
-_FIELD = re.compile(r"(?:Date|From|Subject): | \S")
-_RULE = re.compile(r"-{20,}\s*\Z")
-_MORE: Final = frozenset("0123456789.+")
 _BADGE_MAX: Final = 24
 # A line of so many markers is no heading.
 _MARKERS_MAX: Final = 4
-_LINE_MAX: Final = 1_000
 # Longer lines are found by what they touch.
 _HELD_MAX: Final = 48
 _ALL: Final = 0.9
-_BUDGET: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,10 @@ class Known:
     _markers: dict[str, int] = field(default_factory=dict)
     _numbers: dict[str, list[int]] = field(default_factory=dict)
     _twice: frozenset[int] = frozenset()
-    _budget: int = _BUDGET
 
     def fresh(self) -> Known:
         """The same for one more answer."""
-        return replace(self, _budget=_BUDGET)
+        return replace(self, texts=self.texts.fresh())
 
     def entry_of(self, marker: str) -> int | None:
         return self._markers.get(marker)
@@ -85,14 +84,14 @@ class Known:
 
     def names(self, line: Line, below: Line | None) -> Names:
         """What a quoted line names by marker or heading; the one below it tells the links of the foot."""
-        text = line.text[:_LINE_MAX]
-        markers = list(_MARKER.finditer(text)) if "#" in text or "＃" in text else []
+        text = line.text[:LINE_MAX]
+        markers = list(MARKER.finditer(text)) if "#" in text or "＃" in text else []
         if markers:
             return self._marked(line, text, markers, below)
         run = line.main
-        if run is not None and run.owner >= 0 and run.owner % _KINDS == _MENTION and line.is_known:
-            return Names("mention", (run.owner // _KINDS,))
-        if not any(char.isdigit() for char in text[:80]) and "Subject:" not in text:
+        if run is not None and run.owner >= 0 and run.owner % KINDS == MENTION and line.is_known:
+            return Names("mention", (run.owner // KINDS,))
+        if not _DIGIT.search(text, 0, 80) and "Subject:" not in text:
             return Names()
         return self._headed(text) if not self.is_words(line, 8) else Names()
 
@@ -123,13 +122,13 @@ class Known:
             return False
         start, end = line.at + at, line.at + at + len(marker)
         around = (run for run in line.runs if run.owner >= 0 and run.at <= start and run.end >= end)
-        return any(run.owner % _KINDS in (_OWN, _QUOTED) and run.size >= len(marker) + WORDS_MIN for run in around)
+        return any(run.owner % KINDS in (OWN, QUOTED) and run.size >= len(marker) + WORDS_MIN for run in around)
 
     def _is_mention(self, text: str, entry: int) -> bool:
         """Whether it is the line of context that an entry of an earlier issue has: number, title, author, marker."""
         asked = self.entries[entry]
         if entry in self._twice:
-            return _is_line_of_context(text, asked)
+            return is_line_of_context(text, asked)
         return not asked.is_shown_in_full and "Subject:" not in text
 
     def _headed(self, text: str) -> Names:
@@ -160,26 +159,20 @@ class Known:
     def is_words(self, line: Line, least: int) -> bool:
         """Whether a line is somebody's words, or what he quoted, in so many letters."""
         run = line.main
-        return run is not None and run.owner >= 0 and run.owner % _KINDS in (_OWN, _QUOTED) and line.overlap(run) >= least
+        return run is not None and run.owner >= 0 and run.owner % KINDS in (OWN, QUOTED) and line.overlap(run) >= least
 
     def owner(self, line: Line) -> int | None:
         """The entry whose words a line most likely is; None for a short one. A guess."""
         run = line.main
-        if (
-            run is None
-            or run.owner < 0
-            or run.owner % _KINDS not in (_OWN, _FRAME)
-            or not line.is_known
-            or run.size < 2 * WORDS_MIN
-        ):
+        if run is None or run.owner < 0 or run.owner % KINDS not in (OWN, FRAME) or not line.is_known or run.size < 2 * WORDS_MIN:
             return None
-        return run.owner // _KINDS
+        return run.owner // KINDS
 
     def teller(self, line: Line) -> int | None:
         """The entry that has all of a line among its own words, and is the only one."""
         if not line.is_known or weight(line.stretch) < 2 * WORDS_MIN:
             return None
-        owners = [owner // _KINDS for owner in self.texts.owners_of(line.stretch) if owner >= 0 and owner % _KINDS == _OWN]
+        owners = [owner // KINDS for owner in self.texts.owners_of(line.stretch) if owner >= 0 and owner % KINDS == OWN]
         return owners[0] if len(owners) == 1 else None
 
     def said_by(self, line: Line, whole: str, *, is_deep: bool = False) -> tuple[tuple[int, ...], int]:
@@ -189,9 +182,8 @@ class Known:
         """
         stretch = self._stretch(line, whole)
         says = weight(stretch)
-        if says < WORDS_MIN or self._budget <= 0:
+        if says < WORDS_MIN:
             return (), 0
-        self._budget -= 1
         return self._best(self.texts.owners_of(stretch), is_deep=is_deep), says
 
     def _stretch(self, line: Line, whole: str) -> str:
@@ -211,17 +203,17 @@ class Known:
 
     def _best(self, owners: Iterable[int], *, is_deep: bool) -> tuple[int, ...]:
         """Whose own words it is; else who has it in a title, a quote or a heading. The contents may have it too."""
-        kinds: list[dict[int, None]] = [{} for _ in range(_KINDS)]
+        kinds: list[dict[int, None]] = [{} for _ in range(KINDS)]
         for owner in owners:
             if owner >= 0:
-                kinds[owner % _KINDS][owner // _KINDS] = None
+                kinds[owner % KINDS][owner // KINDS] = None
         if is_deep:
-            kinds[_OWN] |= kinds[_QUOTED]
-        for kind in (_OWN, _TITLE, _QUOTED):
+            kinds[OWN] |= kinds[QUOTED]
+        for kind in (OWN, TITLE, QUOTED):
             if kinds[kind]:
                 return tuple(kinds[kind])
         # What stands around several entries is the issue's.
-        return tuple(kinds[_FRAME]) if len(kinds[_FRAME]) == 1 else ()
+        return tuple(kinds[FRAME]) if len(kinds[FRAME]) == 1 else ()
 
     def has(self, line: Line) -> bool:
         """Whether all of a line stands in the issue, whoever said it."""
@@ -232,12 +224,12 @@ class Known:
     def has_alone(self, entry: int, line: Line) -> bool:
         """Whether that entry and no other has a line that says little."""
         owners = [owner for owner in self.texts.owners_of(line.stretch) if owner >= 0]
-        return {owner // _KINDS for owner in owners} == {entry}
+        return {owner // KINDS for owner in owners} == {entry}
 
     def holds(self, entry: int, line: Line, whole: str) -> bool:
         """Whether an entry, with its heading and what it quotes, has the words of a line."""
         stretch = self._stretch(line, whole)
-        return any(owner >= 0 and owner // _KINDS == entry for owner in self.texts.owners_of(stretch))
+        return any(owner >= 0 and owner // KINDS == entry for owner in self.texts.owners_of(stretch))
 
 
 def know(entries: Sequence[Asked], frame: Sequence[str] = ()) -> Known:
@@ -249,8 +241,8 @@ def know(entries: Sequence[Asked], frame: Sequence[str] = ()) -> Known:
     for at, asked in enumerate(entries):
         own = bare("\n".join([span.text for span in asked.spans if span.kind in (SpanKind.TEXT, SpanKind.FORWARD)]))
         quotes = [bare(span.text) for span in asked.spans if span.kind is SpanKind.QUOTE]
-        texts += [[(at * _KINDS + _OWN, own)], *([(at * _KINDS + _QUOTED, quote)] for quote in quotes)]
-        texts.append([(at * _KINDS + _TITLE, bare(base_subject(asked.title)))])
+        texts += [[(at * KINDS + OWN, own)], *([(at * KINDS + QUOTED, quote)] for quote in quotes)]
+        texts.append([(at * KINDS + TITLE, bare(base_subject(asked.title)))])
         numbers.setdefault(asked.number, []).append(at)
         first = markers.setdefault(canonical(asked.marker), at)
         if first != at:
@@ -258,81 +250,9 @@ def know(entries: Sequence[Asked], frame: Sequence[str] = ()) -> Known:
             twice |= {first, at}
             markers[canonical(asked.marker)] = at if asked.is_shown_in_full else first
     for text in frame:
-        texts.append(_sections(text, entries, markers))
+        lines = text.split("\n")
+        texts.append(parts_of(lines, owners_of(lines, entries, markers)))
     return Known(entries, Texts(texts), markers, numbers, frozenset(twice))
-
-
-def canonical(marker: str) -> str:
-    """A marker as we write it, "" for what can be none."""
-    folded = marker.lower()
-    return folded if set(folded) <= _CROCKFORD_SIGNS else ""
-
-
-def markers_in(text: str) -> list[str]:
-    """The markers in a line, as we write them."""
-    return [marker for match in _MARKER.finditer(text[:_LINE_MAX]) if (marker := canonical(match[1]))]
-
-
-def leading_marker(text: str) -> str:
-    """The marker in front of a line, "" for none."""
-    start = _LEADING.match(text) if "#" in text or "＃" in text else None
-    match = _MARKER.match(text, start.end()) if start else None
-    return canonical(match[1]) if match else ""
-
-
-def _sections(text: str, entries: Sequence[Asked], markers: dict[str, int]) -> list[tuple[int, str]]:
-    """The text of an issue, in parts: masthead and contents, each entry with its heading, lines of context, foot, links."""
-    lines = text.split("\n")
-    owners = [HEAD] * len(lines)
-    entry, since, is_foot = HEAD, 0, False
-    for at, line in enumerate(lines):
-        found = [markers[marker] for marker in markers_in(line) if marker in markers] if "#" in line else []
-        is_link = at + 1 < len(lines) and lines[at + 1].startswith("mailto:")
-        is_foot = is_foot or bool(found and is_link) or (entry != HEAD and _REQUEST.search(line) is not None)
-        if is_foot:
-            owners[at] = _LINK if line.startswith("mailto:") else FOOT
-            continue
-        owners[at] = entry
-        if found and _is_line_of_context(line, entries[found[-1]]):
-            owners[at] = found[-1] * _KINDS + _MENTION
-        elif found:
-            entry = found[-1] * _KINDS + _FRAME
-            start = _heading_above(lines, at, entries[found[-1]].number, since)
-            owners[start : at + 1] = [entry] * (at + 1 - start)
-            since = at
-    return [
-        (owner, bare("\n".join([lines[at] for at in run]))) for owner, run in groupby(range(len(lines)), key=owners.__getitem__)
-    ]
-
-
-def _heading_above(lines: Sequence[str], at: int, number: str, stop: int) -> int:
-    """Where the heading begins whose last line that is."""
-    if number and _begins(lines[at], number):
-        return at
-    for above in range(at - 1, max(at - 8, stop, -1), -1):
-        if _RULE.match(lines[above]):
-            return above + 1
-        if number and _begins(lines[above], number):
-            return above
-    return max(at - 4, stop + 1, 0) if not number else at
-
-
-def _begins(line: str, number: str) -> bool:
-    """Whether a line begins with that path number, and no longer one."""
-    line = line.lstrip()
-    return line.startswith(number) and line[len(number) : len(number) + 1] not in _MORE
-
-
-def _has_number(line: str, number: str) -> bool:
-    """Whether a path number stands among the words of a line."""
-    return f" {number} " in f" {' '.join(line.split())} "
-
-
-def _is_line_of_context(text: str, asked: Asked) -> bool:
-    """Whether number, author and marker stand in one line, and it is no Subject."""
-    if not asked.number or "Subject:" in text or bare(asked.author) not in bare(text):
-        return False
-    return _has_number(text, asked.number)
 
 
 def _is_start(one: str, other: str) -> bool:

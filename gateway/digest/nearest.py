@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.digest.answered import Line
 from gateway.digest.asked import Evidence
 from gateway.digest.blocks import Block, Verdict
-from gateway.digest.evidence import FOOT, HEAD, Known, Names
+from gateway.digest.evidence import Known, Names
+from gateway.digest.lines import Line, is_link
+from gateway.digest.printed import FOOT, HEAD
+from gateway.digest.shingles import weight
 from gateway.mail.message import SpanKind
 
 # Words of so many letters are another entry's, whatever stands above them.
@@ -22,8 +24,9 @@ STRONG: Final = 24
 MANY: Final = 3
 CANDIDATES_MAX: Final = 20
 _LOOKS_MAX: Final = 12
-# A quote that is interrupted goes on so near.
+# A quote that is interrupted goes on so near; one that says little must go on right there.
 _GAP_MAX: Final = 40
+_GAP_SHORT: Final = 4
 _RULE = re.compile(r"[\s\-_=*>|]*\Z")
 _HOW = {"marker": Evidence.MARKER, "mention": Evidence.MARKER, "heading": Evidence.HEADING}
 
@@ -59,17 +62,21 @@ class Nearest:
     _end: int = -1
     _quoted: list[Line] = field(default_factory=list)
     _named: list[Names] = field(default_factory=list)
+    # Whether something in a gap may say more.
+    has_missed: bool = False
+    _read: dict[int, list[Names]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._base = min((line.depth for line in self.lines if line.is_quote and line.stretch and line.depth), default=1)
 
     def is_below_foot(self, block: Block) -> bool:
         """Whether the block that was looked at last stands below the foot of an issue, or below nothing that says anything."""
-        return self._below_foot or not any(line.stretch for line in block.quote)
+        quote = [line for line in block.quote if line.kind is not SpanKind.ATTRIBUTION]
+        return self._below_foot or not any(line.stretch or not _RULE.match(line.text) for line in quote)
 
     def above(self, block: Block, *, is_alone: bool) -> Verdict:
         """What the words of a block answer; `is_alone`: they are the only ones, and nothing is quoted below."""
-        names = self._names(block.quote)
+        names = self._names(block)
         walk = self._walk(block.quote, names)
         self._below_foot = walk.zone == FOOT and not walk.has_text
         address = block.address(self.known)
@@ -97,7 +104,7 @@ class Nearest:
             walk.start if block.quote else 0,
         )
 
-    def below(self, blocks: Iterable[Block]) -> Verdict:
+    def below(self, blocks: Sequence[Block]) -> Verdict:
         """What words above all that is quoted answer: what is quoted, when that is one entry."""
         heads: dict[int, Evidence] = {}
         mentions: dict[int, None] = {}
@@ -105,7 +112,9 @@ class Nearest:
         doubts: list[tuple[tuple[int, ...], Line]] = []
         unknown: list[str] = []
         is_whole = False
-        quote = [pair for block in blocks for pair in zip(block.quote, self._names(block.quote), strict=True)]
+        # What stands below a line of context is another entry's.
+        has_more = any(line.is_doubtful for block in blocks[1:] for line in block.own)
+        quote = [pair for block in blocks for pair in zip(block.quote, self._names(block), strict=True)]
         for line, names in quote:
             unknown += names.unknown
             if names.how == "mention":
@@ -117,6 +126,7 @@ class Nearest:
             elif line.stretch and (zone := self.known.zone(line)):
                 is_whole = is_whole or zone == HEAD
             elif line.stretch and len(said) <= MANY and len(heads) <= MANY:
+                has_more = has_more or line.says
                 entries, _ = self._said_by(line)
                 if len(entries) == 1:
                     said.setdefault(entries[0], line)
@@ -126,10 +136,12 @@ class Nearest:
         for entry, line in said.items():
             if not any(self.known.holds(head, line, self.whole) for head in heads):
                 found.setdefault(entry, Evidence.WORDS)
+        self.has_missed = self.has_missed or (len(heads) < MANY and any(line.is_gap for line, _ in quote))
         if not found:
             found = self._alike(doubts) or dict.fromkeys(mentions, Evidence.MARKER)
         candidates = _few([*found, *(entry for entries, _ in doubts for entry in entries)])
-        if len(found) == 1 and not (is_whole and len(self.known.entries) > 1) and not unknown:
+        is_context = has_more and not (heads or said or doubts)
+        if len(found) == 1 and not is_context and not (is_whole and len(self.known.entries) > 1) and not unknown:
             (entry,) = found
             if all(entry in entries or self.known.holds(entry, line, self.whole) for entries, line in doubts):
                 return Verdict(entry, found[entry], detail="the only entry in the quote below")
@@ -143,23 +155,30 @@ class Nearest:
             common = {entry: Evidence.WORDS for entry in entries if at == 0 or entry in common}
         return common
 
-    def _names(self, quote: Sequence[Line]) -> list[Names]:
-        nothing = Names()
-        return [
-            self.known.names(line, quote[at + 1] if at + 1 < len(quote) else None) if line.stretch else nothing
-            for at, line in enumerate(quote)
-        ]
+    def _names(self, block: Block) -> list[Names]:
+        if id(block) not in self._read:
+            nothing, quote = Names(), block.quote
+            self._read[id(block)] = [
+                self.known.names(line, quote[at + 1] if at + 1 < len(quote) else None) if line.stretch else nothing
+                for at, line in enumerate(quote)
+            ]
+        return self._read[id(block)]
 
     def _walk(self, quote: Sequence[Line], names: Sequence[Names]) -> _Walk:
         walk = _Walk()
         for at in range(len(quote) - 1, -1, -1):
             line, name = quote[at], names[at]
+            if line.is_gap:
+                self.has_missed = True
+                break
             if not line.stretch:
                 walk.has_text = walk.has_text or (line.kind is SpanKind.QUOTE and not _RULE.match(line.text))
                 continue
             walk.unknown += name.unknown
             if name.how == "mention" and walk.has_text:
                 walk.start = walk.start or at + 1
+                continue
+            if not name.how and is_link(line, quote[at + 1] if at + 1 < len(quote) else None):
                 continue
             if name.how == "foot":
                 walk.zone, walk.start = FOOT, walk.start or at + 1
@@ -229,7 +248,8 @@ class Nearest:
 
     def _goes_on(self, line: Line) -> bool:
         """Whether it stands in the issue right behind what was quoted before: then it is the same one's."""
-        return self._end >= 0 and any(0 <= run.there - self._end <= _GAP_MAX for run in line.runs)
+        gap = _GAP_MAX if weight(line.stretch) >= STRONG else _GAP_SHORT
+        return self._end >= 0 and any(0 <= run.there - self._end <= gap for run in line.runs)
 
     def _told(self, entries: Sequence[int], how: Evidence, detail: str, *others: int) -> Verdict:
         if len(entries) == 1:

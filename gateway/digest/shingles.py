@@ -11,6 +11,7 @@ import re
 import string
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from copy import copy
 from itertools import pairwise
 from typing import Final, NamedTuple
 from unicodedata import normalize
@@ -20,7 +21,9 @@ GRAM: Final = 8
 PLACES: Final = 6
 _BACK: Final = 256
 _NEAR: Final = 200
-_REMEMBERED_MAX: Final = 10_000
+_RUNS_MANY: Final = 8_000
+# So many stretches are looked up for one mail: each takes as long as the issue is.
+LOOKUPS: Final = 700
 _ALIKE: Final = 12
 # A sign of Chinese, Japanese or Korean says as much as two or three letters.
 _DENSE = re.compile("[\u1100-\u11ff\u2e80-\ufaff\uff66-\uffdc\U00020000-\U0003ffff]")
@@ -28,6 +31,7 @@ _NO_LETTERS = re.compile(r"[\W_]+")
 _ASCII: Final = {ord(char): None for char in map(chr, range(128)) if char not in string.ascii_letters + string.digits} | {
     ord(char): char.lower() for char in string.ascii_uppercase
 }
+_ASCII_LINES: Final = {char: to for char, to in _ASCII.items() if char != ord("\n")}
 _END: Final = "\0"
 
 
@@ -50,6 +54,12 @@ def bare(text: str) -> str:
     if text.isascii():
         return text.translate(_ASCII)
     return _NO_LETTERS.sub("", normalize("NFKC", text).casefold())
+
+
+def bare_lines(lines: Sequence[str]) -> list[str]:
+    """Each line bare; many at once take little more than one."""
+    plain = "\n".join([line if line.isascii() else "" for line in lines]).translate(_ASCII_LINES).split("\n")
+    return [stretch if line.isascii() else bare(line) for line, stretch in zip(lines, plain, strict=True)] if lines else []
 
 
 def weight(stretch: str) -> int:
@@ -81,6 +91,12 @@ class Texts:
         self._first, self._more = self._index([*groups, at])
         self._known: dict[str, tuple[int, ...]] = {}
 
+    def fresh(self) -> Texts:
+        """The same for one more mail."""
+        other = copy(self)
+        other._known = {}
+        return other
+
     def _index(self, groups: Sequence[int]) -> tuple[dict[str, int], dict[str, list[int]]]:
         text = self._text
         places: list[int] = []
@@ -100,16 +116,19 @@ class Texts:
         """The stretches of bare `text` that stand here, in order, none within another; time goes with its length."""
         found: list[tuple[int, int, int]] = []
         first, more = self._first, self._more
-        at, last, after = 0, len(text) - GRAM, -1
+        at, last, after, near = 0, len(text) - GRAM, 0, ""
         while at <= last:
             gram = text[at : at + GRAM]
             # Where the last one broke off comes first: a quote goes on in its text.
-            next_to = self._text.find(gram, after, after + _NEAR) if after >= 0 else -1
+            next_to = near.find(gram)
             there = first.get(gram)
             if there is None and next_to < 0:
                 at += 1
                 continue
-            start, size, there = self._longest(text, at, next_to, () if there is None else (there, *more.get(gram, ())))
+            # Nobody quotes in so many bits; who puts them together has one place tried for each.
+            others = more.get(gram, ()) if len(found) < _RUNS_MANY else ()
+            places = () if there is None else (there, *others)
+            start, size, there = self._longest(text, at, after + next_to if next_to >= 0 else -1, places)
             # A stretch that goes back over others tells where they came from too.
             while found and start <= found[-1][0]:
                 found.pop()
@@ -117,6 +136,7 @@ class Texts:
                 start, size, there = start + overlap, size - overlap, there + overlap
             found.append((start, size, there))
             at, after = start + size, there + size
+            near = self._text[after : after + _NEAR]
         return [part for run in found for part in self._parts(*run)]
 
     def _longest(self, text: str, at: int, next_to: int, places: Sequence[int]) -> tuple[int, int, int]:
@@ -139,10 +159,10 @@ class Texts:
         return found
 
     def owners_of(self, stretch: str) -> tuple[int, ...]:
-        """Whose texts hold all of that bare stretch, at most a dozen, each once."""
+        """Whose texts hold all of that bare stretch, at most a dozen, each once; nobody's, when too much was asked for."""
         if stretch not in self._known:
-            if len(self._known) >= _REMEMBERED_MAX:
-                self._known.clear()
+            if len(self._known) >= LOOKUPS:
+                return ()
             owners: dict[int, None] = {}
             at = self._text.find(stretch) if stretch else -1
             while at >= 0 and len(owners) < _ALIKE:
@@ -160,15 +180,16 @@ class Texts:
         """Where the common stretch around two places begins, its size, and where it begins here."""
         ours = self._text
         size, limit = GRAM, min(len(text) - at, len(ours) - there)
-        step, is_alike = 32, True
+        step, is_alike = GRAM, True
         # Doubling, then halving: few comparisons, each in C.
         while step and size < limit:
-            step = min(step, limit - size)
-            is_equal = text[at + size : at + size + step] == ours[there + size : there + size + step]
-            size += step if is_equal else 0
-            is_alike = is_alike and is_equal
-            step = step * 2 if is_alike else step // 2
-        back = 0
-        while back < min(at, there, _BACK) and text[at - back - 1] == ours[there - back - 1]:
+            step = step if step < limit - size else limit - size
+            if text[at + size : at + size + step] == ours[there + size : there + size + step]:
+                size += step
+                step = step * 2 if is_alike else step // 2
+            else:
+                is_alike, step = False, step // 2
+        back, limit = 0, min(at, there, _BACK)
+        while back < limit and text[at - back - 1] == ours[there - back - 1]:
             back += 1
         return at - back, size + back, there - back

@@ -44,7 +44,7 @@ KINDS = (
 SELECTIONS = ("entry", "entry", "without marker", "body", "fragment", "fragment", "shortened", "short")
 LONG = 40
 # fmt: off
-_WORDS = [
+WORDS = [
     "I", "think", "that", "this", "is", "not", "so", "and", "you", "know", "it", "better", "than", "me", "why", "do",
     "we", "have", "to", "say", "yes", "or", "no", "well",
 ]
@@ -106,7 +106,7 @@ class Writer:
         tokens: list[str] = []
         lines: list[str] = []
         for line in range(self.rng.choice([1, 1, 1, 2, 3])):
-            words = [self.rng.choice(_WORDS) for _ in range(self.rng.randrange(least, most))]
+            words = [self.rng.choice(WORDS) for _ in range(self.rng.randrange(least, most))]
             for at in range(0, len(words), 3):
                 token = f"zq{self.serial}x{self.said}x{line}x{at}z"
                 tokens.append(token)
