@@ -52,7 +52,11 @@ class Screen:
 
     def wait_for(self, words: str) -> str:
         """Waits until `words` are on the screen; the screen."""
-        wait_until(lambda: words in self.text, f"{words!r} does not come:\n{self.text}")
+        try:
+            wait_until(lambda: words in self.text, words)
+        except AssertionError:
+            # The screen as it is at the end.
+            raise AssertionError(f"{words!r} does not come:\n{self.text}") from None
         return self.text
 
     def _run(self, *words: str) -> str:

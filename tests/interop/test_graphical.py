@@ -6,14 +6,13 @@ import email
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from email.policy import default
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import need_program
+from tests.interop.display import chromium, display, windows
 from tests.interop.screen import wait_until
 
 pytestmark = pytest.mark.interop
@@ -31,13 +30,6 @@ PROBE = """<script>addEventListener("load", () => {
   document.body.append(told);
 })</script>"""
 LIGHT, DARK = "rgb(251, 250, 247)", "rgb(25, 24, 23)"
-
-
-def chromium(tmp_path: Path, *words: str) -> str:
-    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    quiet += ["--disable-component-update", "--disable-sync", "--hide-scrollbars", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [need_program("chromium"), *quiet, *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -61,20 +53,6 @@ def test_chromium_renders_the_html_part(demo: Path, tmp_path: Path, width: int, 
     assert found is not None, dumped
     assert [int(found[place]) for place in (1, 2, 3)] == [width, width, 0]
     assert found[4] == background
-
-
-@contextmanager
-def display(folder: Path) -> Iterator[str]:
-    """An X server without a screen; its name."""
-    reading, writing = os.pipe()
-    command = [need_program("Xvfb"), "-displayfd", str(writing), "-screen", "0", "1200x900x24", "-nolisten", "tcp"]
-    with (folder / "xvfb.log").open("w") as log, subprocess.Popen(command, pass_fds=[writing], stderr=log) as server:
-        os.close(writing)
-        try:
-            with open(reading, encoding="ascii") as told:
-                yield f":{told.readline().strip()}"
-        finally:
-            server.terminate()
 
 
 @pytest.mark.timeout(240)
@@ -107,9 +85,3 @@ def thunderbird_shows(mail: Path, folder: Path) -> bool:
 
 def delivered_to(path: Path) -> str:
     return str(email.message_from_bytes(path.read_bytes(), policy=default)["Delivered-To"])
-
-
-def windows(surroundings: dict[str, str]) -> str:
-    """The names of all windows."""
-    command = [need_program("xdotool"), "search", "--name", ".", "getwindowname", "%@"]
-    return subprocess.run(command, env=surroundings, capture_output=True, text=True).stdout
