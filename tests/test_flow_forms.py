@@ -160,7 +160,7 @@ def test_a_mail_that_is_not_fit_for_the_wire_is_set_anew(store: Store) -> None:
 
 def test_a_copy_names_its_author_and_no_address_of_who_is_quoted(store: Store) -> None:
     town(store, replace(reader_in("Europe/London"), rhythm=Rhythm.IMMEDIATE))
-    body = "On Monday, Bob <bob@far.example> wrote:\n> A bench?\n> > And trees\nYes, please.\n\n-- \nAnn"
+    body = "On Monday, Bob <bob@far.example> wrote:\n> A bench?\n>> And trees\nYes, please.\n\n-- \nAnn"
     raw = mail_bytes("one@x", "Re: Bench", Date="Mon, 2 Mar 2026 20:00:00 +0000", **{"In-Reply-To": "<zero@x>"})
     header = raw.partition(b"\r\n\r\n")[0]
     put(store, incoming(FORUM, header + b"\r\n\r\n" + body.replace("\n", "\r\n").encode() + b"\r\n", received_at=EVENING))
