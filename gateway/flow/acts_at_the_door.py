@@ -28,7 +28,8 @@ def _join(desk: Desk, db: Transaction, forum: Forum, mail: shelf.Mail, sender: S
     """A stranger is asked; who reads the digest already is told so; who had left, and is proved to ask, is back."""
     member = sender.member
     if member is not None and member.has_digest:
-        return Answer(wording(member.language).word("You are a member here already."))
+        words = wording(member.language)
+        return Answer(words.word("You are a member here already."))
     if member is not None and sender.is_proved:
         back = with_preferences(replace(member, has_digest=True), choices(command.words))
         roster.write_member(db, back)
