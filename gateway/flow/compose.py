@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from gateway.flow.belongings import pack_belongings
 from gateway.flow.browse import by_key, tell_thread
 from gateway.flow.docket import compose_docket
-from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum
@@ -178,15 +177,15 @@ class Composer:
         entry = self._entry_tokens(forum, letter, letter.member_id)
         return Personal(to=recipient, leave=leave, one_click=web, entry=entry, loop_marks=marks)
 
-    def _entry_tokens(self, forum: Forum, letter: Letter, member_id: UUID) -> Callable[[str], str]:
-        """Makes the token that says which post an answer, a vote or a report of this member is about."""
+    def _entry_tokens(self, forum: Forum, letter: Letter, member_id: UUID) -> Callable[[str, str], str]:
+        """Makes the tokens that say which post an answer, a vote or a report of this member is about."""
         expires = (letter.at + TOKEN_LIFE).date()
 
-        def token(marker: str) -> str:
+        def token(purpose: str, marker: str) -> str:
             data = marker_bytes(marker)
             if data is None:
                 raise BadLetter(f"the marker {marker} is too long for a token")
-            return make_token(self._key, ENTRY, forum.list_id, marker=data, member=member_id.bytes[-4:], expires=expires)
+            return make_token(self._key, purpose, forum.list_id, marker=data, member=member_id.bytes[-4:], expires=expires)
 
         return token
 

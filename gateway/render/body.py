@@ -17,7 +17,7 @@ from markupsafe import escape
 
 from gateway.render.fields import Field
 from gateway.render.links import percent
-from gateway.render.places import ENTRY, ENTRY_PLACE, PLACE
+from gateway.render.places import PLACE, TOKEN_PLACE
 
 LINE_MAX = 998
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
@@ -185,9 +185,10 @@ def _part(kind: str, data: bytes, encoding: str, *, is_html: bool) -> Body:
 
 def _slot(text: str, encoding: str, *, is_html: bool) -> _Slot | _Entries:
     """A line with placeholders; encoded now when these are tokens of entries only, of which a page may have hundreds."""
-    names = tuple(f"{ENTRY}{marker}" for marker in ENTRY_PLACE.findall(text))
+    names = tuple(TOKEN_PLACE.findall(text))
     if len(names) == text.count("\x02"):
-        line = _encode(_as_bytes(ENTRY_PLACE.sub(lambda match: "0" * 28 + match[1].ljust(9, "!"), text)), encoding)
+        dummies = TOKEN_PLACE.sub(lambda match: "0" * 28 + match[1].partition(":")[2].ljust(9, "!"), text)
+        line = _encode(_as_bytes(dummies), encoding)
         between = tuple(_DUMMY.split(line)[::2])
         # A line that was broken within a token is encoded when it is filled.
         if len(between) == len(names) + 1:
