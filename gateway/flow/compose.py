@@ -20,7 +20,7 @@ from gateway.mail.loop import make_mark
 from gateway.mail.message import Attachment, SpanKind
 from gateway.mail.token import make_token, marker_bytes
 from gateway.parse.attachments import attachment_bytes
-from gateway.parse.webpage import has_address_in_html
+from gateway.parse.webpage import has_address_in_html, has_page_in_html
 from gateway.people.discretion import without_addresses
 from gateway.people.handles import byline
 from gateway.render.body import BadBody, Body, File, alternative_body, files_body, mime_digest_body, text_body
@@ -244,6 +244,8 @@ def _check_shown_whole(post: shelf.Post, condition: Condition, raw: bytes) -> No
         raise BadBody("what it quotes names addresses")
     if any(span.kind not in (SpanKind.TEXT, SpanKind.SIGNATURE) for span in post.spans) and has_address_in_html(raw):
         raise BadBody("its HTML may name addresses")
+    if has_page_in_html(raw):
+        raise BadBody("its HTML leads to somebody's page")
 
 
 def _file(raw: bytes, attachment: Attachment) -> File:
