@@ -18,7 +18,7 @@ from tests.interop.test_swaks import swaks
 
 pytestmark = pytest.mark.interop
 
-ANN = "ann@example.net"
+ANN = "reader@example.net"
 ANSWERS = "In-Reply-To: <article@example.net>"
 
 
