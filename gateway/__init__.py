@@ -7,7 +7,7 @@ from rooms below it; `tests/test_house.py` holds the code to this plan.
     house       the one place where parts are put together; settings in, running house out
     settings    config/gateway.toml and environment -> one frozen, validated value
     smtp        FRONT DOOR   the only room that knows aiosmtpd
-    web         WINDOW       the only room that knows Starlette: leaving with one click
+    web         WINDOW       the only room that knows Starlette: answering and leaving from a browser
     exchange    SIDE DOOR    archives in and out, the seed page
     flow        CONDUCTORS   receive, publish, deliver, the desk (commands, votes, cases), archives: order of steps
     store       MEMORY       the only room that knows SQLModel

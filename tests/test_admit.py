@@ -104,6 +104,7 @@ KNOWN = Sender(
     ),
     Proof.DKIM,
 )
+REPORTS = (Span(SpanKind.TEXT, "report: it sells wombats"),)
 PLUS_ONE = (Span(SpanKind.QUOTE, "A wombat?", 1), Span(SpanKind.TEXT, "+1"))
 OF_NOBODY = make_token(b"k" * 32, "bounces", "town.gw.example", marker=bytes(6), member=bytes(4), expires=NOON.date())
 LEAVE = {"purpose": Purpose.LEAVE, "token": TOKEN}
@@ -161,6 +162,7 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("to_digest", {"subject": "Re: town Digest, Issue 7: 3 new"}, Verdict.HOLD, Reason.DIGEST_ANSWER),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "ancestors": ("0@x",)}, Verdict.HOLD, Reason.VOTE),
     ("vote", {"sender": KNOWN, "spans": PLUS_ONE, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.VOTE),
+    ("report", {"sender": by(proof=Proof.TOKEN), "spans": REPORTS, "purpose": Purpose.ENTRY}, Verdict.HOLD, Reason.REPORT),
     ("stranger", {"policy": PROVED}, Verdict.HOLD, Reason.STRANGER),
     ("stranger", {"policy": MEMBERS, "sender": Sender(None, Proof.DKIM)}, Verdict.HOLD, Reason.STRANGER),
     ("stranger", {"policy": PROVED, "purpose": Purpose.ENTRY, "token": TOKEN}, Verdict.HOLD, Reason.STRANGER),
@@ -183,13 +185,15 @@ HITS: list[tuple[str, dict[str, object], Verdict, Reason]] = [
     ("too_many", {"is_over_limit": True, "policy": PROVED, "sender": by()}, Verdict.DEFER, Reason.TOO_MANY),
     ("flood", {"forum": FLOODED}, Verdict.HOLD, Reason.FLOOD),
 ]
-# What looks like a vote and is a comment.
+# What looks like a vote or a report and is a comment.
 COMMENTS: list[dict[str, object]] = [
     {"sender": KNOWN, "spans": PLUS_ONE},
     {"sender": Sender(KNOWN.member), "spans": PLUS_ONE, "ancestors": ("0@x",)},
     {"sender": Sender(None, Proof.DKIM), "spans": PLUS_ONE, "ancestors": ("0@x",)},
     {"sender": KNOWN, "spans": (Span(SpanKind.TEXT, "+1, as I said."),), "ancestors": ("0@x",)},
     {"spans": PLUS_ONE, "ancestors": ("0@x",)},
+    {"sender": by(proof=Proof.TOKEN), "spans": REPORTS, "ancestors": ("0@x",)},
+    {"sender": by(), "spans": REPORTS, "purpose": Purpose.ENTRY},
 ]
 
 

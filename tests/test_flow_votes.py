@@ -24,17 +24,18 @@ from gateway.flow.receive import Receiver
 from gateway.flow.reindex import reindex
 from gateway.mail.address import Address, parse_address
 from gateway.mail.envelope import Envelope, Raw, Via
-from gateway.mail.forum import Forum, Member
+from gateway.mail.forum import Forum, Member, Posting
 from gateway.mail.message import Span, SpanKind
 from gateway.mail.token import make_token, marker_bytes, marker_of
 from gateway.people.badges import DEFAULT_RULES, BadgeRule, Record, badge_of
-from gateway.people.votes import vote_in
+from gateway.people.votes import report_in, vote_in
 from gateway.store import outbox, roster, shelf, votes
+from gateway.store.cases import REPORT
 from gateway.store.engine import Store
 from gateway.store.writer import Writer
 from tests.test_exchange import PAGE
 from tests.test_flow_publish import EVENING, FORUM, KEY, LONDON, NEXT_NOON, YORK, FakeCourier, parse, tick, town  # noqa: F401
-from tests.test_store import quiet_log  # noqa: F401 - a fixture
+from tests.test_store import quiet_log, rows  # noqa: F401 - a fixture
 
 LATER = NEXT_NOON + timedelta(hours=1)
 
@@ -226,3 +227,38 @@ def test_a_marker_travels_in_a_token(marker: str) -> None:
     assert data is not None
     assert marker_of(data) == marker
     assert marker_bytes(f"{marker}00") is None
+
+
+REPORTS = [
+    ("report", ""),
+    ("Report.", ""),
+    ("report: rude", "rude"),
+    ("Melden : grob\nund lang", "grob\nund lang"),
+    ("signaler:x", "x"),
+    ("Report it to the police!", None),
+    ("Reporting: rude", None),
+    ("report rude", None),
+    ("So: report: rude", None),
+    ("report: rude\n\nAnd what I think of it:", None),
+    (f"report: {'x' * 400}", None),
+    ("", None),
+]
+
+
+@pytest.mark.parametrize(("text", "why"), REPORTS)
+def test_report_in(text: str, why: str | None) -> None:
+    assert report_in((Span(SpanKind.QUOTE, "report: you", 1), Span(SpanKind.TEXT, text), Span(SpanKind.SIGNATURE, "Ann"))) == why
+
+
+@pytest.mark.parametrize("posting", [Posting.OPEN, Posting.PROVED])
+def test_an_answer_that_is_a_report_or_a_vote(store: Store, town: Forum, posting: Posting) -> None:  # noqa: F811
+    roster.change_forum(store, replace(FORUM, policy=replace(FORUM.policy, posting=posting)))
+    to = links(store, LONDON)
+    quote = "On Monday Bob wrote:\n> They said so.\n> And more."
+    assert mailed(store, to["7"]["answer"], LONDON.address, f"report: rude\n\n{quote}") == "a report"
+    assert mailed(store, to["7"]["answer"], LONDON.address, "+1") == "a vote"
+    assert [(row.reason, row.member_id) for row in rows(store, REPORT)] == [("rude", LONDON.id)]
+    assert entry(store, "7").up == 1  # type: ignore[attr-defined]
+    assert mailed(store, to["7"]["answer"], YORK.address, "report: rude") != "a report"
+    assert mailed(store, "town@example.org", LONDON.address, "report: rude", In_Reply_To="<7.seed@example.org>") != "a report"
+    assert len(rows(store, REPORT)) == 1

@@ -104,3 +104,22 @@ def test_time_is_in_proportion_to_the_text(unit: str) -> None:
         return time.process_time() - started
 
     assert min(seconds(200_000) for _ in range(2)) < 3.0
+
+
+TOKEN = "caanem6scvdqrdfyhufwpstylaalv6mdx3xsi"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"+1 · Web <https://forum.example.org/entry/town.example.org/{TOKEN}>", "+1 · Web"),
+        (f"Leave <https://forum.example.org/leave/town.example.org/{TOKEN}> now", "Leave now"),
+        (f"see https://forum.example.org/entry/town.example.org/{TOKEN.upper()}.", "see."),
+        (f"Web <https://a.example/entry/town/{TOKEN[:9]}\n> {TOKEN[9:]}>", "Web"),
+        ("https://a.example/entry/town/short", "https://a.example/entry/town/short"),
+        ("https://a.example/leave/2021/caanem6s", "https://a.example/leave/2021/caanem6s"),
+    ],
+)
+@pytest.mark.parametrize("kind", [K.TEXT, K.QUOTE, K.FORWARD, K.ATTRIBUTION])
+def test_nobody_shows_the_token_of_a_page(kind: K, text: str, shown: str) -> None:
+    assert without_addresses([Span(kind, text, int(kind is K.QUOTE))])[0].text == shown

@@ -8,8 +8,9 @@ import hashlib
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from random import Random
@@ -19,12 +20,17 @@ import pytest
 from starlette.types import ASGIApp, Message
 from uuid_utils.compat import uuid7
 
+from gateway.flow.by_web import Door
 from gateway.flow.compose import TOKEN_LIFE
 from gateway.flow.deliver import Office, deliver
+from gateway.flow.desk import Desk
+from gateway.flow.reading import Reader
 from gateway.house.running import serve
+from gateway.mail.verdict import Decision
 from gateway.settings import BadSettings, Settings
 from gateway.store.engine import Store, StoreTrouble
-from gateway.web.app import BODY_MAX, HEADERS, Pages, make_app
+from gateway.web.app import BODY_MAX, make_app
+from gateway.web.pages import HEADERS, Pages
 from gateway.web.window import Window, listen
 from tests.test_flow_leave import BAD, EVERYBODY, readers, state, token, town  # noqa: F401 - fixtures
 from tests.test_flow_publish import FORUM, KEY, LONDON, NEXT_NOON, FakeCourier, parse
@@ -64,9 +70,21 @@ def ask(app: ASGIApp, method: str, path: str, body: bytes = b"", **headers: str)
     return Answer(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]).decode())
 
 
+class NoDoor:
+    """Takes no mail."""
+
+    def submit(self, *_mail: object) -> Future[tuple[Decision, ...]]:
+        raise AssertionError("leaving sends no mail to us")
+
+
+def app_of(store: Store, now: datetime = NEXT_NOON, door: Door | None = None) -> ASGIApp:
+    """The pages, at an instant."""
+    return make_app(Pages(desk=lambda: Desk(store, KEY, now, uuid7, Reader()), door=door or NoDoor()))
+
+
 @pytest.fixture
 def app(town: Store) -> ASGIApp:  # noqa: F811
-    return make_app(Pages(store=town, key=KEY, now=lambda: NEXT_NOON, new_id=uuid7))
+    return app_of(town)
 
 
 def path_of(word: str, list_id: str = FORUM.list_id) -> str:
@@ -226,7 +244,7 @@ def test_the_page_is_in_the_readers_language(app: ASGIApp, accepted: str, langua
 def test_what_a_forum_is_called_is_no_html(town: Store, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     evil = replace(FORUM, title="<script>x</script>\x1b")
     monkeypatch.setattr("gateway.web.app.list_forums", lambda _: [evil])
-    text = ask(make_app(Pages(store=town, key=KEY, now=lambda: NEXT_NOON, new_id=uuid7)), "GET", path_of("x")).text
+    text = ask(app_of(town), "GET", path_of("x")).text
     assert "&lt;script&gt;x" in text
     assert "<script" not in text
     assert "\x1b" not in text
@@ -257,7 +275,7 @@ def test_letters_offer_one_click_only_where_there_are_pages(town: Store, app: AS
     url = urlsplit(links[0])
     assert (url.scheme, url.netloc) == ("https", "forum.example.org")
     late = NEXT_NOON + TOKEN_LIFE + timedelta(days=1)
-    too_late = make_app(Pages(store=town, key=KEY, now=lambda: late, new_id=uuid7))
+    too_late = app_of(town, late)
     assert post(too_late, url.path).status == 200
     assert readers(town) == EVERYBODY
     assert post(app, url.path).status == 200
@@ -310,7 +328,7 @@ def test_no_request_brings_the_server_down(town: Store, port: int, monkeypatch: 
     seen: set[bytes] = set()
     with monkeypatch.context() as hasty:
         # For requests that announce more than they have.
-        hasty.setattr("gateway.web.app.BODY_SECONDS", 0.05)
+        hasty.setattr("gateway.web.forms.BODY_SECONDS", 0.05)
         hasty.setattr("gateway.web.window.HEAD_SECONDS", 0.05)
         for _ in range(200):
             answer = talk(port, random_request(random))
@@ -333,7 +351,7 @@ def test_who_says_nothing_does_not_keep_a_connection(port: int, monkeypatch: pyt
 
 
 def test_whose_body_does_not_come_is_told(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.web.app.BODY_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.web.forms.BODY_SECONDS", 0.05)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
         sock.sendall(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\nList" % path_of(token()).encode())
         assert sock.recv(100).startswith(b"HTTP/1.1 408 ")

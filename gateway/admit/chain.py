@@ -17,8 +17,8 @@ from gateway.mail.message import Automation, Message
 from gateway.mail.token import names_nobody
 from gateway.mail.verdict import ACCEPTED, Decision, Reason, Verdict
 from gateway.people.rights import is_exempt, may
-from gateway.people.sender import NOBODY, Sender
-from gateway.people.votes import vote_in
+from gateway.people.sender import NOBODY, Proof, Sender
+from gateway.people.votes import report_in, vote_in
 
 HOPS_MAX = 50
 HEADER_MAX = 256 * 1024
@@ -199,6 +199,13 @@ def vote(case: Case) -> Decision | None:
     return Decision(Verdict.HOLD, Reason.VOTE)
 
 
+def report(case: Case) -> Decision | None:
+    """The same for a report, by the address of an entry only: elsewhere the word may begin anything."""
+    if case.destination.purpose is not Purpose.ENTRY or case.sender.proof is not Proof.TOKEN:
+        return None
+    return Decision(Verdict.HOLD, Reason.REPORT) if report_in(case.message.spans) is not None else None
+
+
 def stranger(case: Case) -> Decision | None:
     is_hit = case.is_of_known and case.sender.member is None
     return Decision(Verdict.HOLD, Reason.STRANGER) if is_hit else None
@@ -264,6 +271,7 @@ LIVE: tuple[Rule, ...] = (
     for_desk,
     to_digest,
     vote,
+    report,
     stranger,
     unproved,
     banned,

@@ -39,7 +39,7 @@ def preview(
         now = house.now()
         publish(house.store, town, now, house.new_id)
         digest = house.settings.digest
-        renderings = flow_preview(house.store, town, found[0], now, digest.as_caps(), digest.templates)
+        renderings = flow_preview(house.store, town, found[0], now, digest.as_caps(), digest.templates, house.settings.web.url)
     if not renderings:
         typer.echo(f"nothing new for {member}")
     for number, rendering in enumerate(renderings, 1):
@@ -72,7 +72,10 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
         now = house.now()
         publish(house.store, town, now, house.new_id)
         digest = house.settings.digest
-        queued = send_due(house.store, town, now, house.new_id, digest.as_caps(), override=digest.templates, at_once=True)
+        web = house.settings.web.url
+        queued = send_due(
+            house.store, town, now, house.new_id, digest.as_caps(), override=digest.templates, web=web, at_once=True
+        )
         sent = deliver(house.store, office, now)
         with house.store.read() as db:
             waiting = count_waiting(db)

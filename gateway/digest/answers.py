@@ -32,7 +32,7 @@ from gateway.mail.message import Span, SpanKind
 # A mail that falls into more pieces is asked about as a whole.
 PIECES_MAX: Final = 100
 _SIGN_OFF_MAX: Final = 80
-_VOTES = re.compile(r"\s?·[ \t]*(?:\+1|[\u2212-]1|Report|Melden)\b(?:\s*<mailto:[^\s<>]{1,300}>)?[ \t]*(?=\n|·|\Z)")
+_VOTES = re.compile(r"\s?·[ \t]*(?:\+1|[\u2212-]1|Report|Melden|Web)\b(?:\s*<[a-z]+:[^\s<>]{1,300}>)?[ \t]*(?=\n|·|\Z)")
 
 
 def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame: Sequence[str] = ()) -> tuple[Piece, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from gateway.digest.outline import Telling, outline_part
 from gateway.mail.forum import Forum, Member
 from gateway.mail.message import Attachment, Span, SpanKind
 from gateway.people.handles import byline
-from gateway.store import shelf
+from gateway.store import roster, shelf
 from gateway.store.changes import UNCHANGED, Condition, conditions
 from gateway.store.engine import Transaction
 from gateway.store.votes import NO_VOTES, Icon, Score, icons_of, scores
@@ -28,6 +29,13 @@ def tell_thread(
     posts = [post for post in posts if post.number is not None] if is_public else posts
     ghosts = shelf.ghosts_of_threads(db, forum.id, [thread_id]).get(thread_id, [])
     return _part(forum, members, posts, ghosts, None, {}, _extras(db, forum, {thread_id: posts}))
+
+
+def tell_post(db: Transaction, forum: Forum, post: shelf.Post) -> ThreadPart:
+    """One post by itself, as if nothing stood above it."""
+    author = roster.member_with_key(db, forum.id, post.author_key) if post.author_key else None
+    telling = _telling(post, None, by_key([author] if author else []), _extras(db, forum, {post.thread_id: [post]}))
+    return outline_part(weave([replace(post.row, parent=None)]), {post.id.hex: telling}, forum.tags)
 
 
 class _Extras(NamedTuple):

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from gateway.flow.belongings import pack_belongings
 from gateway.flow.browse import by_key, tell_thread
 from gateway.flow.docket import compose_docket
-from gateway.flow.entries import PURPOSE as ENTRY
 from gateway.journal import log
 from gateway.mail.address import Address, parse_address
 from gateway.mail.forum import Forum
@@ -21,7 +20,7 @@ from gateway.mail.loop import make_mark
 from gateway.mail.message import Attachment, SpanKind
 from gateway.mail.token import make_token, marker_bytes
 from gateway.parse.attachments import attachment_bytes
-from gateway.parse.webpage import has_address_in_html
+from gateway.parse.webpage import has_address_in_html, has_page_in_html
 from gateway.people.discretion import without_addresses
 from gateway.people.handles import byline
 from gateway.render.body import BadBody, Body, File, alternative_body, files_body, mime_digest_body, text_body
@@ -159,15 +158,15 @@ class Composer:
         entry = self._entry_tokens(forum, letter, letter.member_id)
         return Personal(to=recipient, leave=leave, one_click=web, entry=entry, loop_marks=marks)
 
-    def _entry_tokens(self, forum: Forum, letter: Letter, member_id: UUID) -> Callable[[str], str]:
-        """Makes the token that says which post an answer, a vote or a report of this member is about."""
+    def _entry_tokens(self, forum: Forum, letter: Letter, member_id: UUID) -> Callable[[str, str], str]:
+        """Makes the tokens that say which post an answer, a vote or a report of this member is about."""
         expires = (letter.at + TOKEN_LIFE).date()
 
-        def token(marker: str) -> str:
+        def token(purpose: str, marker: str) -> str:
             data = marker_bytes(marker)
             if data is None:
                 raise BadLetter(f"the marker {marker} is too long for a token")
-            return make_token(self._key, ENTRY, forum.list_id, marker=data, member=member_id.bytes[-4:], expires=expires)
+            return make_token(self._key, purpose, forum.list_id, marker=data, member=member_id.bytes[-4:], expires=expires)
 
         return token
 
@@ -236,6 +235,8 @@ def _check_shown_whole(db: Transaction, forum: Forum, post: shelf.Post, conditio
         raise BadBody("what it quotes names addresses")
     if any(span.kind not in (SpanKind.TEXT, SpanKind.SIGNATURE) for span in post.spans) and has_address_in_html(raw):
         raise BadBody("its HTML may name addresses")
+    if has_page_in_html(raw):
+        raise BadBody("its HTML leads to somebody's page")
 
 
 def _file(raw: bytes, attachment: Attachment) -> File:

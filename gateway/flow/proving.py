@@ -28,7 +28,6 @@ Network = IPv4Network | IPv6Network
 THREADS: Final = 8
 # Purposes of addresses with a token that names a member.
 _OF_MEMBER = frozenset({Purpose.ENTRY, Purpose.DIGEST, Purpose.UP, Purpose.DOWN, Purpose.REPORT})
-_POSTS = frozenset({Purpose.POST, Purpose.ENTRY})
 _FOR_ANYBODY = frozenset({Purpose.BOUNCES, Purpose.OWNER})
 _MAY_ASK = re.compile(rb"(?i)anonymous|base64")
 
@@ -67,7 +66,8 @@ def needs_sender(destination: Destination) -> bool:
     """Whether it matters who sent a mail to that address."""
     if destination.purpose in _FOR_ANYBODY or (destination.purpose is Purpose.LEAVE and destination.token):
         return False
-    return destination.purpose not in _POSTS or not is_free(destination.forum)
+    # An answer by the address of an entry may be a vote, or a report.
+    return destination.purpose is not Purpose.POST or not is_free(destination.forum)
 
 
 class Prover:

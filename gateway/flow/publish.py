@@ -66,11 +66,12 @@ def send_due(
     caps: Caps | None = None,
     *,
     override: Path | None = None,
+    web: str = "",
     at_once: bool = False,
 ) -> int:
     """Puts what is due into the outbox; returns how many letters. `at_once` does not wait for the hour.
 
-    `override` is an operator's folder of templates.
+    `override` is an operator's folder of templates; `web` is where our pages are.
     """
     members = roster.list_members(store, forum.id)
     with store.read() as db:
@@ -82,7 +83,7 @@ def send_due(
             # Asked again under the lock: another worker may have been here since, or a member have left.
             candidates = _still_members(db, forum, due[start : start + BATCH])
             found = find_due(db, forum, candidates, now, at_once=at_once)
-            letters += _Queue(db, forum, members, now, new_id, caps or Caps(), override).tell(found)
+            letters += _Queue(db, forum, members, now, new_id, caps or Caps(), override, web).tell(found)
     if letters:
         log.info(Verb.QUEUED, forum=forum.name, letters=letters)
     return letters
@@ -152,7 +153,13 @@ def build_issue(
 
 
 def preview(
-    store: Store, forum: Forum, member: Member, now: datetime, caps: Caps | None = None, override: Path | None = None
+    store: Store,
+    forum: Forum,
+    member: Member,
+    now: datetime,
+    caps: Caps | None = None,
+    override: Path | None = None,
+    web: str = "",
 ) -> list[Rendering]:
     """What would be sent to `member` now, a rendering for each part; none when there is nothing new."""
     members = roster.list_members(store, forum.id)
@@ -164,7 +171,7 @@ def preview(
         issue = build_issue(db, forum, members, due[0], now_period(now), muted)
     if not issue.threads:
         return []
-    return [rendering for _, rendering in render_parts(issue, member, caps or Caps(), override)]
+    return [rendering for _, rendering in render_parts(issue, member, caps or Caps(), override, web=web)]
 
 
 class _Queue:
@@ -179,6 +186,7 @@ class _Queue:
         new_id: Callable[[], UUID],
         caps: Caps,
         override: Path | None,
+        web: str,
     ) -> None:
         self._db = db
         self._forum = forum
@@ -187,6 +195,7 @@ class _Queue:
         self._new_id = new_id
         self._caps = caps
         self._override = override
+        self._web = web
         self._known: dict[tuple[object, ...], tuple[UUID, int]] = {}
         self._muted: dict[UUID, frozenset[UUID]] = {}
 
@@ -284,7 +293,7 @@ class _Queue:
     def _render(self, due: Due, period: Period, key: dict[str, object]) -> tuple[UUID, int]:
         muted = self._muted.get(due.member.id, frozenset())
         issue = build_issue(self._db, self._forum, self._members, due, period, muted)
-        parts = render_parts(issue, due.member, self._caps, self._override)
+        parts = render_parts(issue, due.member, self._caps, self._override, web=self._web)
         id = self._new_id()
         for number, (part, rendering) in enumerate(parts, 1):
             outline = [{entry.number: entry.marker for entry in thread.entries if entry.marker} for thread in part.threads]

@@ -23,19 +23,19 @@ Render = Callable[[Issue], Rendering]
 
 
 def render_parts(
-    issue: Issue, member: Member, caps: Caps, override: Path | None = None, *, form: str = ""
+    issue: Issue, member: Member, caps: Caps, override: Path | None = None, *, form: str = "", web: str = ""
 ) -> list[tuple[Issue, Rendering]]:
     """Each part of an issue, and how it looks to who shares the member's form (or has `form`), zone and language.
 
-    `override` is an operator's folder of templates.
+    `override` is an operator's folder of templates; `web` is where our pages are.
     """
     form = form or member.form
 
     def shipped(part: Issue) -> Rendering:
-        return render_issue(part, form=form, zone=member.zone, language=member.language)
+        return render_issue(part, form=form, zone=member.zone, language=member.language, web=web)
 
     def theirs(part: Issue) -> Rendering:
-        return render_issue(part, form=form, zone=member.zone, language=member.language, override=override)
+        return render_issue(part, form=form, zone=member.zone, language=member.language, override=override, web=web)
 
     parts = part_threads(issue.threads, caps)
     found = []

@@ -19,6 +19,7 @@ from gateway.mail.forum import Forum, Member
 from gateway.mail.message import Automation
 from gateway.mail.token import marker_of, read_token
 from gateway.mail.verdict import Reason, Verdict
+from gateway.people.votes import report_in
 from gateway.render.blocks import one_line
 from gateway.render.cases import render_reported
 from gateway.store import cases, changes, ledger, roster, shelf
@@ -82,7 +83,8 @@ def is_deaf(mine: list[Report], desk: Desk) -> bool:
 
 
 def handle_report(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
-    """A mail to the address that a digest gives for reports: its token names post and member, and From must be his."""
+    """A mail to the address that a digest gives for reports, or an answer that is one: its token names post and member, and From
+    must be his."""
     _, message = desk.read(mail)
     address = parse_address(mail.forward_path)
     destination = destination_of(address, {str(forum.address): forum}) if address is not None else None
@@ -94,7 +96,8 @@ def handle_report(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
         member = roster.member_ending(db, forum.id, claims.member) if claims is not None else None
         if claims is not None and member is not None and key in member.keys and message.automation is Automation.NONE:
             marker = marker_of(claims.marker)
-            heard = report(desk, db, forum, member, marker, " ".join(own_lines(message)))
+            why = report_in(message.spans)
+            heard = report(desk, db, forum, member, marker, " ".join(own_lines(message)) if why is None else why)
             text = render_reported(forum, heard, marker, member.language)
             send(desk, db, forum, member.address, text, member=member)
         reason = Reason.DONE if heard is not None else Reason.NOT_UNDERSTOOD

@@ -43,16 +43,26 @@ def handle_vote(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
 
 def vote(desk: Desk, db: Transaction, forum: Forum, member: Member, post: shelf.Post | None, value: int) -> Uncounted | None:
     """Notes the vote of a member on a post; why it does not count, when it does not."""
-    if forum.policy.vote in (Who.EDITORS, Who.OWNERS) or member.standing is Standing.BANNED:
-        return Uncounted.NO_RIGHT
     if post is None:
-        return Uncounted.NOT_THERE
-    if post.author_key in member.keys:
-        return Uncounted.OWN
+        return Uncounted.NOT_THERE if has_right(forum, member) else Uncounted.NO_RIGHT
+    if why := hindrance(forum, member, post):
+        return why
     if votes.cast_vote(db, forum.id, post.marker, member.id, value, desk.now):
         ledger.note(db, forum.id, id=desk.new_id(), at=desk.now, verb=Verb.VOTED, subject=post.id, detail=f"{value:+d}")
         log.info(Verb.VOTED, forum=forum.name, marker=post.marker)
     return None
+
+
+def has_right(forum: Forum, member: Member) -> bool:
+    """Whether that member's votes count in the forum."""
+    return forum.policy.vote not in (Who.EDITORS, Who.OWNERS) and member.standing is not Standing.BANNED
+
+
+def hindrance(forum: Forum, member: Member, post: shelf.Post) -> Uncounted | None:
+    """Why the vote of a member on a post would not count; None when it would."""
+    if not has_right(forum, member):
+        return Uncounted.NO_RIGHT
+    return Uncounted.OWN if post.author_key in member.keys else None
 
 
 def _meant(

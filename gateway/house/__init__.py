@@ -174,10 +174,16 @@ class House:
         """The pages, not yet served at `sock`; None without one."""
         if sock is None:
             return None
-        from gateway.web.app import Pages, make_app
+        from gateway.web.app import make_app
+        from gateway.web.pages import Pages
         from gateway.web.window import Window
 
-        return Window(make_app(Pages(store=self.store, key=self.key(), now=self.now, new_id=self.new_id)), sock)
+        key = self.key()
+        return Window(make_app(Pages(desk=lambda: self.desk(key, self.now()), door=self.receiver)), sock)
+
+    def desk(self, key: bytes, now: datetime) -> Desk:
+        """What those work with who do what members ask for."""
+        return Desk(self.store, key, now, self.new_id, self._desk_reader, self.settings.letters.as_courtesy())
 
     def looking_out(self, sock: socket.socket | None) -> AbstractContextManager[None]:
         """The pages in a thread of their own, for a process whose main thread waits for others."""
@@ -204,7 +210,7 @@ class House:
     def publish(self, key: bytes) -> None:
         """Leaving by mail, the desk, cases, publication numbers, issues that are due now; and last, the least urgent, bounces."""
         now = self.now()
-        desk = Desk(self.store, key, now, self.new_id, self._desk_reader, self.settings.letters.as_courtesy())
+        desk = self.desk(key, now)
         for forum in list_forums(self.store):
             leave_by_mail(self.store, key, forum, now, self.new_id)
             attend(desk, forum, HANDLERS)
@@ -214,7 +220,8 @@ class House:
             published = publish(self.store, forum, now, self.new_id)
             trust_newcomers(self.store, forum, published, now, self.new_id)
             digest = self.settings.digest
-            send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates)
+            web = self.settings.web.url
+            send_due(self.store, forum, now, self.new_id, digest.as_caps(), override=digest.templates, web=web)
         self._award(now)
         for forum in list_forums(self.store):
             read_bounces(self.store, forum, key, now, self.new_id)

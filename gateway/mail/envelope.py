@@ -18,6 +18,7 @@ class Via(StrEnum):
 
     SMTP = "smtp"
     LMTP = "lmtp"
+    WEB = "web"
     IMPORT = "import"
 
 

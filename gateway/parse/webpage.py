@@ -18,6 +18,8 @@ from gateway.parse.mime import split_parts
 
 _BETWEEN: Final = "<hr>"
 _ADDRESS = re.compile(r"[\w.+-]@\w[\w-]{0,62}\.\w")
+# A page of ours with a token: who opens it acts as the one whose digest it is from.
+_PAGE = re.compile(r"/(?:entry|leave)/[^\s<>/\"]{1,300}/[a-z2-7]{37}", re.IGNORECASE)
 
 
 def html_of(raw: bytes) -> str | None:
@@ -38,9 +40,18 @@ def html_of(raw: bytes) -> str | None:
 
 def has_address_in_html(raw: bytes) -> bool:
     """Whether the HTML of a mail names an address anywhere, which nobody can tell from one in a quote."""
+    return _is_in_html(raw, _ADDRESS)
+
+
+def has_page_in_html(raw: bytes) -> bool:
+    """Whether the HTML of a mail leads to a page of ours with somebody's token."""
+    return _is_in_html(raw, _PAGE)
+
+
+def _is_in_html(raw: bytes, what: re.Pattern[str]) -> bool:
     if b"text/html" not in raw.lower():
         return False
     data = split_lines(raw).data
     parts, _ = split_parts(data, split_header(data))
     pages = (part_text(data, part) for part in parts if not part.is_open and part.content.type == "text/html")
-    return any(_ADDRESS.search(unescape(page)) is not None for page in pages)
+    return any(what.search(unescape(page)) is not None for page in pages)

@@ -2,7 +2,8 @@
 
 In: the spans of a post. Out: the same without the addresses that mail programs wrote into attributions and header blocks,
 wherever these stand, and without those in brackets in what is quoted. An address that stands alone is cut to what comes before
-its "@". What an author wrote into a text of his own stays: he meant it to be read.
+its "@". What an author wrote into a text of his own stays: he meant it to be read. Links to pages of ours with a token in them go
+wherever they stand: whoever opens one acts in the name of the member whose digest it is from.
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ _BARE = re.compile(rf"(?:mailto:)?({_LOCAL}){_AT}[^\s<>()\[\]@,;:\"]{{1,255}}", 
 # "ann at example.org", as archives write it.
 _SPELT = re.compile(r"\b([\w.+-]{1,64}) (?:at|\(at\)|\[at\]) [\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b")
 _HAS_SPELT = re.compile(r"(?:at|\(at\)|\[at\]) [\w-]{1,63}\.[\w-]")
+# A program may have broken it, and put quote marks before the rest.
+_PAGE = re.compile(
+    r"[ \t]?<?https?://[^\s<>]{1,300}/(?:entry|leave)/[^\s<>/]{1,300}/(?:\n[> ]*)?(?:[a-z2-7](?:\n[> ]*)?){37}>?", re.IGNORECASE
+)
+_MAY_BE_PAGE = ("/entry/", "/leave/")
 _CLOSES = frozenset("\"')]»”*_.")
 _COLONS = (":", "：")
 
 
 def without_addresses(spans: Sequence[Span]) -> tuple[Span, ...]:
     """The spans as they may be shown; the very same ones where nothing has to go."""
-    return tuple([_shown(span) if _has_address(span.text) else span for span in spans])
+    return tuple([_shown(_without_pages(span)) if _has_address(span.text) or names_page(span.text) else span for span in spans])
 
 
 def _has_address(text: str) -> bool:
@@ -44,6 +50,15 @@ def _has_at(text: str) -> bool:
 
 def _has_sign(text: str) -> bool:
     return _has_at(text) or " at " in text or "(at)" in text or "[at]" in text
+
+
+def names_page(text: str) -> bool:
+    """Whether a link to a page of ours, with a token in it, stands in `text`."""
+    return any(word in text for word in _MAY_BE_PAGE) and _PAGE.search(text) is not None
+
+
+def _without_pages(span: Span) -> Span:
+    return replace(span, text=_PAGE.sub("", span.text)) if names_page(span.text) else span
 
 
 def _shown(span: Span) -> Span:

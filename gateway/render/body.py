@@ -17,7 +17,7 @@ from markupsafe import escape
 
 from gateway.render.fields import Field
 from gateway.render.links import percent
-from gateway.render.places import ENTRY, ENTRY_PLACE, NAMED_PLACE, PLACE, TOKEN
+from gateway.render.places import NAMED_PLACE, PLACE, TOKEN, TOKEN_PLACE
 
 LINE_MAX = 998
 _BOUNDARY = re.compile(r"[A-Za-z0-9'+_./=-]{1,70}\Z")
@@ -27,7 +27,7 @@ _PLAIN = frozenset(f"{ascii_letters}{digits}-._ ")
 # Characters of a file's name, so that its field keeps to a line.
 NAME_MAX = 100
 _OPENS = b"\x02"
-_NAMED, _ENTRY = (re.compile(place.pattern.encode()) for place in (NAMED_PLACE, ENTRY_PLACE))
+_NAMED, _TOKEN = (re.compile(place.pattern.encode()) for place in (NAMED_PLACE, TOKEN_PLACE))
 # What tokens are made of.
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -192,16 +192,16 @@ def _around(data: bytes, places: re.Pattern[bytes]) -> Iterator[tuple[bytes, byt
 
 def _lines(data: bytes, encoding: str) -> list[_Piece]:
     """Whole lines in which nothing is personal but tokens of entries, of which a page has thousands: encoded in one piece."""
-    places = _ENTRY.findall(data)
+    places = _TOKEN.findall(data)
     if not places:
         return [_encode(data, encoding)] if data else []
     dummy = next((dummy for letter in _LETTERS if (dummy := bytes([letter]) * TOKEN) not in data), b"")
-    between = _encode(_ENTRY.sub(dummy, data), encoding).split(dummy) if dummy else []
+    between = _encode(_TOKEN.sub(dummy, data), encoding).split(dummy) if dummy else []
     if len(between) == len(places) + 1:
-        return [_Entries(tuple(between), tuple(f"{ENTRY}{marker.decode()}" for marker in places))]
+        return [_Entries(tuple(between), tuple(name.decode() for name in places))]
     # A line that is broken within a token is encoded when that is known.
     pieces: list[_Piece] = []
-    for before, line in _around(data, _ENTRY):
+    for before, line in _around(data, _TOKEN):
         pieces += [*_lines(before, encoding), *([_Slot(line.decode(), encoding, is_html=False)] if line else [])]
     return pieces
 

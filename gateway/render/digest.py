@@ -44,11 +44,12 @@ class Rendering:
 
 
 def render_issue(
-    issue: Issue, *, form: str = "html", zone: ZoneInfo, language: str = "en", override: Path | None = None
+    issue: Issue, *, form: str = "html", zone: ZoneInfo, language: str = "en", override: Path | None = None, web: str = ""
 ) -> Rendering:
     """An issue in that form: "html" (text and HTML), "plain", "mime" (the text before the mails themselves) or "index".
 
-    `override` is an operator's folder of templates. A template that cannot be read raises jinja2.TemplateError.
+    `override` is an operator's folder of templates. A template that cannot be read raises jinja2.TemplateError. `web` is where
+    our pages are ("https://example.org"); "" when there are none.
     """
     words = wording(language)
     rows = [list_rows(part, zone, issue.address, words) for part in issue.threads]
@@ -56,7 +57,7 @@ def render_issue(
     return Rendering(
         subject=_subject(issue, words),
         text=_render_text(issue, rows, shared, words, TEMPLATES[form], override),
-        html=_render_html(issue, rows, shared, zone, words, override) if form == "html" else "",
+        html=_render_html(issue, rows, shared, zone, words, override, web) if form == "html" else "",
     )
 
 
@@ -167,7 +168,9 @@ def _render_html(
     zone: ZoneInfo,
     words: Wording,
     override: Path | None,
+    web: str,
 ) -> str:
+    pages = f"{web}/entry/{issue.forum.list_id}/" if web else ""
     environment = html_environment(override)
     typesetter = Typesetter(environment.styles)  # type: ignore[attr-defined]
     threads = [
@@ -176,7 +179,7 @@ def _render_html(
             "count": words.word("{new} new of {total}").format(new=part.new, total=part.total).replace(" ", "\u00a0"),
             "anchor": f"t-{place}",
             "topics": [(anchor(row), row.entry.number, row.label, row.author) for row in contents(each, CONTENTS_MAX)],
-            "entries": list_cells(each, typesetter, words),
+            "entries": list_cells(each, typesetter, words, pages),
             "closes": "-" * (each[-1].level if each else 0),
         }
         for place, (part, each) in enumerate(zip(issue.threads, rows, strict=True), 1)

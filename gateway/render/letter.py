@@ -35,14 +35,14 @@ class BadLetter(Exception):
 class Personal:
     """What one member's letter has for itself. `one_click` is the https address that unsubscribes; "" without a web address.
 
-    `entry` makes the token of an entry from its marker.
+    `entry` makes a token of an entry from its purpose and the marker.
     `loop_marks` are what we, and those before us, know the letter by when it comes back (`mail.loop`).
     """
 
     to: Address
     leave: Address
     one_click: str = ""
-    entry: Callable[[str], str] | None = None
+    entry: Callable[[str, str], str] | None = None
     loop_marks: tuple[str, ...] = ()
 
     @property
@@ -53,17 +53,17 @@ class Personal:
 
 
 class _Values(dict[str, str]):
-    """Makes the token of an entry when it is first asked for: text and page have the same."""
+    """Makes a token of an entry when it is first asked for: text and page have the same."""
 
-    def __init__(self, known: Mapping[str, str], entry: Callable[[str], str]) -> None:
+    def __init__(self, known: Mapping[str, str], entry: Callable[[str, str], str]) -> None:
         super().__init__(known)
         self._entry = entry
 
     def __missing__(self, name: str) -> str:
-        word, _, marker = name.partition(":")
-        if word != "entry":
+        purpose, _, marker = name.partition(":")
+        if not marker:
             raise KeyError(name)
-        value = self[name] = self._entry(marker)
+        value = self[name] = self._entry(purpose, marker)
         return value
 
 

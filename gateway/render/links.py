@@ -11,7 +11,7 @@ from functools import lru_cache
 from string import ascii_letters, digits
 
 from gateway.mail.address import Address
-from gateway.render.places import entry_place
+from gateway.render.places import ENTRY, PAGE, token_place
 
 _UNRESERVED = frozenset(f"{ascii_letters}{digits}-._~")
 _BYTES = [chr(byte) if chr(byte) in _UNRESERVED else f"%{byte:02X}" for byte in range(256)]
@@ -26,7 +26,12 @@ def mailto(address: Address, *, subject: str = "", in_reply_to: str = "", body: 
 def mailto_entry(address: Address, word: str, marker: str, *, subject: str = "", in_reply_to: str = "") -> str:
     """The link to what `word` means for the post with that marker: NAME+WORD-TOKEN@DOMAIN, the token filled in at sending."""
     local, domain = _halves(address)
-    return _link(f"{local}%2B{word}-{entry_place(marker)}{domain}", subject, in_reply_to, "")
+    return _link(f"{local}%2B{word}-{token_place(ENTRY, marker)}{domain}", subject, in_reply_to, "")
+
+
+def page_of_entry(pages: str, marker: str) -> str:
+    """The link to the page of that post below the address `pages`, the token filled in at sending."""
+    return f"{pages}{token_place(PAGE, marker)}"
 
 
 def _link(target: str, subject: str, in_reply_to: str, body: str) -> str:

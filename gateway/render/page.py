@@ -13,6 +13,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from gateway.digest.activity import Bar
+from gateway.render.links import page_of_entry
 from gateway.render.markup import Typesetter
 from gateway.render.rows import Row
 from gateway.render.wording import Wording
@@ -44,6 +45,7 @@ class Cell(NamedTuple):
     answer: str
     icon: str
     votes: tuple[str, ...]
+    page: str
 
 
 class Chart(NamedTuple):
@@ -79,8 +81,11 @@ def list_bars(bars: Sequence[Bar], words: Wording) -> Chart | None:
     )
 
 
-def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Iterator[Cell]:
-    """The cells of one thread, in order; lines still open at the end are the template's to close (`level` of the last row)."""
+def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording, pages: str = "") -> Iterator[Cell]:
+    """The cells of one thread, in order; lines still open at the end are the template's to close (`level` of the last row).
+
+    `pages` is the address below which each entry has a page; "" when it has none.
+    """
     level = 0
     answer, the_article = words.word("Answer {what}"), words.word("the article")
     for row in rows:
@@ -107,6 +112,7 @@ def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording) -> Itera
             answer=answer.format(what=entry.number or the_article) if row.link else "",
             icon=row.icon,
             votes=row.votes,
+            page=page_of_entry(pages, entry.marker) if pages and row.votes else "",
         )
         level = row.level
 

@@ -1,16 +1,20 @@
-"""Places in a rendering for what is personal: where to leave, the token of an entry. `body` fills them in at sending."""
+"""Places in a rendering for what is personal: where to leave, tokens of an entry. `body` fills them in at sending."""
 
 from __future__ import annotations
 
 import re
 
 NAMES = ("leave_at", "leave")
-ENTRY = "entry:"
+# The purposes of an entry's tokens: of its addresses, and of its page.
+ENTRY, PAGE = "entry", "page"
+# Letters and digits of one.
 TOKEN = 37
-PLACE = re.compile(f"\x02({'|'.join(NAMES)}|{ENTRY}[0-9a-z]{{8,9}})\x03")
-NAMED_PLACE = re.compile(f"\x02(?:{'|'.join(NAMES)})\x03")
-ENTRY_PLACE = re.compile(f"\x02{ENTRY}([0-9a-z]{{8,9}})\x03")
-_ENTRY_WORD = re.compile(f"%2B[a-z]+-\x02{ENTRY}[0-9a-z]{{8,9}}\x03")
+_NAMED = "|".join(NAMES)
+_OF_ENTRY = f"(?:{ENTRY}|{PAGE}):[0-9a-z]{{8,9}}"
+PLACE = re.compile(f"\x02({_NAMED}|{_OF_ENTRY})\x03")
+NAMED_PLACE = re.compile(f"\x02(?:{_NAMED})\x03")
+TOKEN_PLACE = re.compile(f"\x02({_OF_ENTRY})\x03")
+_TOKEN_IN_LINK = re.compile(f"(?:%2B[a-z]+-)?\x02{_OF_ENTRY}\x03")
 
 
 class Placeholder(str):
@@ -27,11 +31,11 @@ class Placeholder(str):
         return super().__new__(cls, text)
 
 
-def entry_place(marker: str) -> str:
-    """Where the token of an entry goes: of TOKEN characters, all of them letters and digits."""
-    return f"\x02{ENTRY}{marker}\x03"
+def token_place(purpose: str, marker: str) -> str:
+    """Where a token of an entry goes, for one of its purposes."""
+    return f"\x02{purpose}:{marker}\x03"
 
 
 def shown(text: str) -> str:
     """`text` with its placeholders as one can look at them: <leave>; links of entries without their tokens."""
-    return PLACE.sub(r"<\1>", _ENTRY_WORD.sub("", text))
+    return PLACE.sub(r"<\1>", _TOKEN_IN_LINK.sub("", text))

@@ -147,11 +147,15 @@ def _answers(entry: Entry, no_name: str) -> str:
 def _link(entry: Entry, title: str, address: Address | None) -> str:
     if address is None or entry.is_stub or not entry.msgid:
         return ""
-    subject = title if title[:3].lower() == "re:" else f"Re: {title}"
-    subject = clip(subject, TITLE_MAX)
+    subject = answer_subject(title)
     if not is_marker(entry.marker):
         return mailto(address, subject=subject, in_reply_to=one_line(entry.msgid))
     return mailto_entry(address, "c", entry.marker, subject=subject, in_reply_to=one_line(entry.msgid))
+
+
+def answer_subject(title: str) -> str:
+    """The Subject of an answer to what has that title."""
+    return clip(title if title[:3].lower() == "re:" else f"Re: {title}", TITLE_MAX)
 
 
 def _votes(marker: str, address: Address | None) -> tuple[str, ...]:

@@ -55,10 +55,10 @@ def measure(corpus: Path, scratch: Path) -> None:
     due = Due(member, period, 0, POSTS)
     expires = (now + timedelta(days=90)).date()
 
-    def entry(marker: str) -> str:
+    def entry(purpose: str, marker: str) -> str:
         """The token of an entry, as `flow.compose` makes one for each."""
         data = marker_bytes(marker) or bytes(6)
-        return make_token(bytes(KEY_BYTES), "entry", forum.list_id, marker=data, member=member.id.bytes[-4:], expires=expires)
+        return make_token(bytes(KEY_BYTES), purpose, forum.list_id, marker=data, member=member.id.bytes[-4:], expires=expires)
 
     found = []
     for run in range(RUNS):
