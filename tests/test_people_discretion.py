@@ -94,7 +94,7 @@ def test_no_text_makes_it_raise_or_longer(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<a@", "a@b ", "<" * 9, "From: <a@b>\n", " at ", "(at) a ", "a.", "[mailto:", "x:\n", "<a@b wrote:\n", " <"]
+    "unit", ["<a@", "a@b ", "<" * 9, "From: <a@b>\n", " at ", "(at) a ", "a.", "[mailto:", "x:\n", "<a@b wrote:\n", " <", "-c-", "+c+a\n> ", "+c-" + "a" * 36 + "\n"]
 )
 def test_time_is_in_proportion_to_the_text(unit: str) -> None:
     def seconds(size: int) -> float:
@@ -116,10 +116,17 @@ TOKEN = "caanem6scvdqrdfyhufwpstylaalv6mdx3xsi"
         (f"Leave <https://forum.example.org/leave/town.example.org/{TOKEN}> now", "Leave now"),
         (f"see https://forum.example.org/entry/town.example.org/{TOKEN.upper()}.", "see."),
         (f"Web <https://a.example/entry/town/{TOKEN[:9]}\n> {TOKEN[9:]}>", "Web"),
+        (f"Answer 3.1 <town%2Bc-{TOKEN}@forum.example.org> · +1", "Answer 3.1 · +1"),
+        (f"Answer 3.1<mailto:town%2Bc-{TOKEN}@forum.example.org?In-Reply-To=%3C1%40x%3E&Subject=Re%3A>", "Answer 3.1"),
+        (f"to town-c+{TOKEN}@forum.example.org.", "to."),
+        (f"town+d+{TOKEN.upper()}@forum.example.org", ""),
+        (f"Report (mailto:town%2Breport-{TOKEN}@forum.example.org)", "Report ()"),
+        (f"> town+c-{TOKEN[:9]}\n> {TOKEN[9:]}@forum.example.org wrote", "> wrote"),
+        (f"https://a.example/entry/town/{TOKEN}a", f"https://a.example/entry/town/{TOKEN}a"),
         ("https://a.example/entry/town/short", "https://a.example/entry/town/short"),
         ("https://a.example/leave/2021/caanem6s", "https://a.example/leave/2021/caanem6s"),
     ],
 )
 @pytest.mark.parametrize("kind", [K.TEXT, K.QUOTE, K.FORWARD, K.ATTRIBUTION])
-def test_nobody_shows_the_token_of_a_page(kind: K, text: str, shown: str) -> None:
+def test_nobody_shows_a_token(kind: K, text: str, shown: str) -> None:
     assert without_addresses([Span(kind, text, int(kind is K.QUOTE))])[0].text == shown

@@ -28,11 +28,12 @@ from gateway.digest.evidence import Known
 from gateway.digest.evidence import know as know
 from gateway.digest.nearest import Nearest
 from gateway.mail.message import Span, SpanKind
+from gateway.people.discretion import as_sent_to_all
 
 # A mail that falls into more pieces is asked about as a whole.
 PIECES_MAX: Final = 100
 _SIGN_OFF_MAX: Final = 80
-_VOTES = re.compile(r"\s?·[ \t]*(?:\+1|[\u2212-]1|Report|Melden|Web)\b(?:\s*<[a-z]+:[^\s<>]{1,300}>)?[ \t]*(?=\n|·|\Z)")
+_VOTES = re.compile(r"\s?·[ \t]*(?:\+1|[\u2212-]1|Report|Melden|Web)\b(?:\s*<[^\s<>]{1,400}>)?[ \t]*(?=\n|·|\Z)")
 
 
 def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame: Sequence[str] = ()) -> tuple[Piece, ...]:
@@ -43,7 +44,7 @@ def split_answer(spans: Sequence[Span], entries: Sequence[Asked] | Known, frame:
     gives what `know(entries, frame)` made of it, once.
     """
     known = entries if isinstance(entries, Known) else know(entries, frame)
-    spans = [_without_votes(span) for span in spans]
+    spans = [replace(span, text=_without_links(span.text)) for span in spans]
     found = _split(spans, known.fresh())
     return _split(spans, known.fresh(), has_gaps=False) or () if found is None else found
 
@@ -64,9 +65,10 @@ def _split(spans: Sequence[Span], known: Known, *, has_gaps: bool = True) -> tup
     return _joined([_piece(block, verdict, known) for block, verdict in verdicts], known)
 
 
-def _without_votes(span: Span) -> Span:
-    """A span without the links to vote and to report that a digest's page has below each entry: they name nothing."""
-    return replace(span, text=_VOTES.sub("", span.text)) if "·" in span.text else span
+def _without_links(text: str) -> str:
+    """A quote of a digest's page has links to vote and to report below each entry, which name nothing, and nobody else's has their tokens."""
+    text = as_sent_to_all(text)
+    return _VOTES.sub("", text) if "·" in text else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 In: the spans of a post. Out: the same without the addresses that mail programs wrote into attributions and header blocks,
 wherever these stand, and without those in brackets in what is quoted. An address that stands alone is cut to what comes before
-its "@". What an author wrote into a text of his own stays: he meant it to be read. Links to pages of ours with a token in them go
-wherever they stand: whoever opens one acts in the name of the member whose digest it is from.
+its "@". What an author wrote into a text of his own stays: he meant it to be read. Links of ours with a token in them go wherever
+they stand: whoever follows one acts in the name of the member whose digest it is from.
 """
 
 from __future__ import annotations
@@ -25,10 +25,20 @@ _BARE = re.compile(rf"(?:mailto:)?({_LOCAL}){_AT}[^\s<>()\[\]@,;:\"]{{1,255}}", 
 # "ann at example.org", as archives write it.
 _SPELT = re.compile(r"\b([\w.+-]{1,64}) (?:at|\(at\)|\[at\]) [\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b")
 _HAS_SPELT = re.compile(r"(?:at|\(at\)|\[at\]) [\w-]{1,63}\.[\w-]")
-# A program may have broken it, and put quote marks before the rest.
-_PAGE = re.compile(
-    r"[ \t]?<?https?://[^\s<>]{1,300}/(?:entry|leave)/[^\s<>/]{1,300}/(?:\n[> ]*)?(?:[a-z2-7](?:\n[> ]*)?){37}>?", re.IGNORECASE
+# A program may have broken a token, and put quote marks before the rest.
+_BREAK = r"(?:\n[> ]*)?"
+_TOKEN = rf"(?:[a-z2-7]{_BREAK}){{36}}[a-z2-7](?![a-z2-7])"
+_OF_ADDRESS = rf"(?:[-+]|%2B)[a-z]{{1,8}}[-+]{_BREAK}{_TOKEN}"
+# Links of ours with a token: those of an entry, as they stand after the words of a page, and those of a foot.
+_TOKEN_ADDRESS = re.compile(
+    rf"[ \t]?<?(?<![^\s<>()\[\]])(?:mailto:)?[^\s<>()\[\]@]{{1,64}}?{_OF_ADDRESS}"
+    rf"(?:{_BREAK}@{_BREAK}[\w.-]{{0,255}}\w(?:\?[^\s<>]{{0,2000}})?)?>?",
+    re.IGNORECASE,
 )
+_TOKEN_PAGE = re.compile(
+    rf"[ \t]?<?https?://[^\s<>]{{1,300}}/(?:entry|leave)/[^\s<>/]{{1,300}}/{_BREAK}{_TOKEN}>?", re.IGNORECASE
+)
+_TOKEN_ALONE = re.compile(rf"{_OF_ADDRESS}|(?<=/){_BREAK}{_TOKEN}", re.IGNORECASE)
 _MAY_BE_PAGE = ("/entry/", "/leave/")
 _CLOSES = frozenset("\"')]»”*_.")
 _COLONS = (":", "：")
@@ -36,12 +46,22 @@ _COLONS = (":", "：")
 
 def without_addresses(spans: Sequence[Span]) -> tuple[Span, ...]:
     """The spans as they may be shown; the very same ones where nothing has to go."""
-    return tuple([_shown(_without_pages(span)) if _has_address(span.text) or names_page(span.text) else span for span in spans])
+    return tuple([_shown(span) if _has_address(span.text) else span for span in spans])
+
+
+def as_sent_to_all(text: str) -> str:
+    """A quote of an issue without what was personal in its links, which stay: NAME@DOMAIN, the page of an entry."""
+    return _TOKEN_ALONE.sub("", text) if _has_at(text) or _may_name_page(text) else text
+
+
+def _without_tokens(text: str) -> str:
+    text = _TOKEN_ADDRESS.sub("", text) if _has_at(text) else text
+    return _TOKEN_PAGE.sub("", text) if _may_name_page(text) else text
 
 
 def _has_address(text: str) -> bool:
     """Whether anything can be cut: most texts have no address, and one expression for all signs took ten times as long."""
-    return _has_at(text) or (_has_sign(text) and _HAS_SPELT.search(text) is not None)
+    return _has_at(text) or _may_name_page(text) or (_has_sign(text) and _HAS_SPELT.search(text) is not None)
 
 
 def _has_at(text: str) -> bool:
@@ -52,20 +72,16 @@ def _has_sign(text: str) -> bool:
     return _has_at(text) or " at " in text or "(at)" in text or "[at]" in text
 
 
-def names_page(text: str) -> bool:
-    """Whether a link to a page of ours, with a token in it, stands in `text`."""
-    return any(word in text for word in _MAY_BE_PAGE) and _PAGE.search(text) is not None
-
-
-def _without_pages(span: Span) -> Span:
-    return replace(span, text=_PAGE.sub("", span.text)) if names_page(span.text) else span
+def _may_name_page(text: str) -> bool:
+    return any(word in text for word in _MAY_BE_PAGE)
 
 
 def _shown(span: Span) -> Span:
+    text = _without_tokens(span.text)
     if span.kind is SpanKind.ATTRIBUTION:
-        text = _cut(span.text, is_all=True)
+        text = _cut(text, is_all=True)
     else:
-        text = _cut_lines(span.text, in_quote=span.kind is SpanKind.QUOTE)
+        text = _cut_lines(text, in_quote=span.kind is SpanKind.QUOTE)
     return span if text == span.text else replace(span, text=text)
 
 

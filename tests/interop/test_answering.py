@@ -21,8 +21,6 @@ from tests.interop.writers import alpine, neomutt, s_nail
 pytestmark = pytest.mark.interop
 
 NO_LIMIT = {"GATEWAY_LIMITS__POSTS_PER_MEMBER_AND_HOUR": "0"}
-# A page that is quoted whole and without marks: the lines with its links are taken for the reader's own words.
-UNMARKED = ("outlook", "interleaved")
 
 Write = Callable[[Town, Path, str], None]
 
@@ -65,8 +63,6 @@ def test_thunderbird(town: Town, bird: Thunderbird, form: str, kind: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", webmail.MAILERS)
-def test_in_a_browser(town: Town, tmp_path: Path, name: str, kind: str, request: pytest.FixtureRequest) -> None:
-    if (name, kind) == UNMARKED:
-        request.applymarker(pytest.mark.xfail(strict=True, raises=AssertionError, reason="the page's links are posted"))
+def test_in_a_browser(town: Town, tmp_path: Path, name: str, kind: str) -> None:
     webmail.answer(town, tmp_path, kind, name)
     assert town.filed() == expected(kind)
