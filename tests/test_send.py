@@ -7,6 +7,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from email.policy import default
 from pathlib import Path
 
@@ -59,7 +60,8 @@ class ScriptedRelay:
     def _run(self) -> None:
         while True:
             connection, _ = self._listener.accept()
-            with connection, connection.makefile("rwb") as stream:
+            # A courier that hangs up does not wait for the reply to its QUIT.
+            with suppress(ConnectionError), connection, connection.makefile("rwb") as stream:
                 if self._is_closing:
                     return
                 self.connections += 1

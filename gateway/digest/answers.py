@@ -66,7 +66,7 @@ def _split(spans: Sequence[Span], known: Known, *, has_gaps: bool = True) -> tup
 
 
 def _without_links(text: str) -> str:
-    """A quote of a digest's page has links to vote and to report below each entry, which name nothing, and nobody else's has their tokens."""
+    """`text` without the links to vote and to report below each entry of a page, which name nothing, and without tokens."""
     text = as_sent_to_all(text)
     return _VOTES.sub("", text) if "·" in text else text
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from base64 import b32encode
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -26,7 +27,7 @@ from gateway.parse.html import html_to_text
 from gateway.parse.message import parse_message
 from gateway.people.handles import Byline
 from gateway.render.digest import render_issue
-from gateway.render.places import shown
+from gateway.render.places import TOKEN, TOKEN_PLACE, shown
 from gateway.thread.weave import Row, weave
 from tests.conftest import ROOT
 
@@ -176,8 +177,9 @@ def issues() -> tuple[Shown, ...]:
 
 def _shown(name: str, parts: list[ThreadPart], language: str) -> Shown:
     issue = Issue(forum=FORUM, number=12, since=START, until=START + timedelta(days=1), threads=tuple(parts))
-    rendering = render_issue(issue, zone=ZoneInfo("Europe/Berlin"), language=language)
-    text, html = shown(rendering.text), shown(rendering.html)
+    web = "https://forum.example" if len(parts) == 1 else ""
+    rendering = render_issue(issue, zone=ZoneInfo("Europe/Berlin"), language=language, web=web)
+    text, html = _sent(rendering.text), _sent(rendering.html)
     entries = tuple(
         Asked(
             marker=one.marker,
@@ -203,8 +205,17 @@ def _shown(name: str, parts: list[ThreadPart], language: str) -> Shown:
             paragraphs = [" ".join(one.split()) for one in "\n".join(lines[blank:]).split("\n\n")]
             mine = tuple(one for one in paragraphs if one and one in own)
             sections[marker] = Section(marker, lines[:blank], lines[blank + 1 :], elements[marker], mine)
-    frame = (text, html_to_text(html) or "")
+    frame = (shown(rendering.text), html_to_text(shown(rendering.html)) or "")
     return Shown(name, entries, frame, rendering.subject, sections, chunks, html_chunks, len(parts))
+
+
+def _sent(text: str) -> str:
+    """A rendering with its personal parts filled in."""
+    return shown(TOKEN_PLACE.sub(lambda place: _token(place[1]), text))
+
+
+def _token(name: str) -> str:
+    return b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:TOKEN]
 
 
 def _text_chunks(text: str, told: set[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
