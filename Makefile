@@ -12,7 +12,7 @@ serve: .venv/run
 	$(BIN)/gateway serve $(ARGS)
 
 test: .venv/dev
-	$(BIN)/pytest -rs $(ARGS)
+	$(BIN)/pytest -rs -n logical --dist worksteal $(ARGS)
 
 check: .venv/dev
 	$(BIN)/ruff check .

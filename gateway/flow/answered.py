@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -24,6 +25,8 @@ from gateway.store.engine import Transaction
 from gateway.thread.titles import subject_key
 
 PURPOSE = "digest"
+# Read once for all answers to an issue.
+_text_of_page = lru_cache(maxsize=16)(html_to_text)
 _PART = re.compile(r"\.\d{1,3}(?=@)")
 _FORWARDED = re.compile(r"\s*(?:fwd?|wg|tr|rv)\s*:\s*", re.IGNORECASE)
 
@@ -112,6 +115,6 @@ def _frame(found: Sequence[issues.Shown]) -> Iterable[str]:
     for one in found:
         yield from (without_places(text) for text in one.texts)
         for page in one.pages:
-            text = html_to_text(without_places(page))
+            text = _text_of_page(without_places(page))
             if text is not None:
                 yield text

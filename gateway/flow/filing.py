@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.admit.chain import Case, decide
 from gateway.admit.route import destination_of
-from gateway.digest.answers import Evidence, Piece, split_answer
+from gateway.digest.answers import Evidence, Piece, know, split_answer
 from gateway.flow.answered import PURPOSE, Material, entries_of, material_of
 from gateway.flow.asking import close, is_ours, send
 from gateway.flow.compose import CONFIRM_LIFE, confirm_address
@@ -40,6 +41,8 @@ from gateway.store.pieces import keep_answers
 from gateway.thread.titles import split_prefixes, title_of, without_tag
 
 TOLD = "told"
+# Many answer the issue of the day: what it takes to compare with one is kept for the next mail. Some megabytes each.
+_know = lru_cache(maxsize=4)(know)
 # So many comments the letter offers for a piece.
 _CANDIDATES = 9
 
@@ -102,7 +105,7 @@ def _sender(db: Transaction, key: bytes, forum: Forum, destination: Destination,
 
 
 def _split(db: Transaction, desk: Desk, forum: Forum, message: Message, material: Material) -> list[Part]:
-    pieces = split_answer(message.spans, material.entries, material.frame)
+    pieces = split_answer(message.spans, _know(material.entries, material.frame))
     unknown = [marker for piece in pieces if piece.marker is None for marker in piece.unknown_markers]
     if unknown:
         # The mail names a post that these issues do not show: one of an older issue, or one that was typed.

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from gateway.store.bulk import slices
 from gateway.store.ledger import ISSUE, RENDERING
+from gateway.store.roster import members_ending
 
 # Of issues with the same Subject so many are looked at, the latest ones.
 _SAME_SUBJECT = 3
@@ -30,8 +31,9 @@ class Shown:
 
 def rendering_of_token(connection: Connection, forum_id: UUID, member: bytes, issue: bytes) -> UUID | None:
     """The rendering of the issue whose id ends so, for a member whose id ends so."""
-    rows = connection.execute(select(ISSUE.c.id, ISSUE.c.member_id, ISSUE.c.rendering_id).where(ISSUE.c.forum_id == forum_id))
-    found = [row.rendering_id for row in rows if row.id.bytes.endswith(issue) and row.member_id.bytes.endswith(member)]
+    whose = ISSUE.c.member_id.in_(members_ending(connection, forum_id, member))
+    rows = connection.execute(select(ISSUE.c.id, ISSUE.c.rendering_id).where(ISSUE.c.forum_id == forum_id, whose))
+    found = [row.rendering_id for row in rows if row.id.bytes.endswith(issue)]
     return found[0] if len(found) == 1 else None
 
 
