@@ -21,7 +21,7 @@ from tests.conftest import need, need_program
 from tests.interop.conftest import TOWN
 from tests.interop.gate import Gate
 from tests.interop.screen import wait_until
-from tests.interop.test_relay import is_listening
+from tests.interop.test_relay import is_listening, open_way
 from tests.interop.test_swaks import OK, swaks
 
 pytestmark = pytest.mark.interop
@@ -87,8 +87,7 @@ def postfix(folder: Path, port: int, ours: int, known: str = "") -> Iterator[Non
     for name in ("conf", "queue", "data", "spool"):
         (folder / name).mkdir(parents=True)
     (folder / "spool").chmod(0o1777)
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(parent.stat().st_mode | 0o011)
+    open_way(folder)
     (folder / "conf" / "main.cf").write_text(MAIN.format(folder=folder, relay=RELAY, port=ours, known=known))
     (folder / "conf" / "master.cf").write_text(MASTER.format(port=port))
     subprocess.run(["chown", "postfix", str(folder / "data")], check=True)

@@ -30,8 +30,7 @@ def sink(folder: Path, *words: str) -> Iterator[int]:
     folder.mkdir()
     # It must not run as root, and writes into its folder as somebody else.
     folder.chmod(0o777)
-    for parent in folder.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
+    open_way(folder)
     command = [need_program("smtp-sink"), "-u", "nobody", *words, "-R", str(folder), "-d", "mail.%s.", f"127.0.0.1:{port}", "100"]
     with subprocess.Popen(command) as process:
         try:
@@ -39,6 +38,14 @@ def sink(folder: Path, *words: str) -> Iterator[int]:
             yield port
         finally:
             process.terminate()
+
+
+def open_way(folder: Path) -> None:
+    """Lets other users through to `folder`: each process of the tests has a folder that is closed to them."""
+    for parent in (folder, *folder.parents):
+        mode = parent.stat().st_mode
+        if mode & 0o011 != 0o011:
+            parent.chmod(mode | 0o011)
 
 
 def is_listening(port: int) -> bool:
