@@ -63,7 +63,7 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
     from gateway.cli.outbox import tell_state
     from gateway.flow.deliver import deliver
     from gateway.flow.publish import publish, send_due
-    from gateway.store.outbox import count_waiting, why_halted
+    from gateway.store.outbox import State, count_in, count_waiting, why_halted
     from gateway.store.outbox import trouble as trouble_now
 
     obj: Context = ctx.obj
@@ -76,12 +76,19 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
         queued = send_due(
             house.store, town, now, house.new_id, digest.as_caps(), override=digest.templates, web=web, at_once=True
         )
+        with house.store.read() as db:
+            returned = count_in(db, State.BOUNCED)
         sent = deliver(house.store, office, now)
         with house.store.read() as db:
-            waiting = count_waiting(db)
+            waiting, returned = count_waiting(db), count_in(db, State.BOUNCED) - returned
             frozen, trouble = why_halted(db), trouble_now(db)
     tell_state(frozen, trouble)
-    if not (queued or sent or waiting):
+    if not (queued or sent or waiting or returned):
         typer.echo(f"nothing new in {town.address} for anybody")
         return
-    typer.echo(f"{queued} queued, {sent} sent" + (f", {waiting} wait to be tried again" if waiting else ""))
+    said = [f"{queued} queued", f"{sent} sent"]
+    if returned:
+        said.append(f"{returned} came back: gateway outbox list --state {State.BOUNCED}")
+    if waiting:
+        said.append(f"{waiting} wait to be tried again")
+    typer.echo(", ".join(said))

@@ -183,7 +183,12 @@ def drop_copies(connection: Connection, forum_id: UUID, post_id: UUID, why: str)
 
 def count_waiting(connection: Connection) -> int:
     """How many letters have not ended yet."""
-    return int(connection.execute(select(func.count()).where(LETTER.c.state == State.READY)).scalar_one())
+    return count_in(connection, State.READY)
+
+
+def count_in(connection: Connection, state: State) -> int:
+    """How many letters are in this state."""
+    return int(connection.execute(select(func.count()).where(LETTER.c.state == state)).scalar_one())
 
 
 def halt(connection: Connection, now: datetime, why: str) -> None:
