@@ -6,7 +6,9 @@ import email
 from dataclasses import replace
 from datetime import date, timedelta
 from email.message import EmailMessage
+from email.policy import SMTP
 
+import pytest
 from uuid_utils.compat import uuid7
 
 from gateway.digest.issue import Entry, ThreadPart
@@ -39,10 +41,10 @@ def post(store: Store, msgid: str, title: str, at: timedelta = timedelta(), **mo
     publish(store, FORUM, EVENING + at, uuid7)
 
 
-def sent(store: Store, now: object = NEXT_NOON, caps: Caps | None = None) -> list[EmailMessage]:
+def sent(store: Store, now: object = NEXT_NOON, caps: Caps | None = None, web: str = "") -> list[EmailMessage]:
     courier = FakeCourier()
-    send_due(store, FORUM, now, uuid7, caps)  # type: ignore[arg-type]
-    deliver(store, office(courier), now)  # type: ignore[arg-type]
+    send_due(store, FORUM, now, uuid7, caps, web=web)  # type: ignore[arg-type]
+    deliver(store, office(courier)._replace(web=web), now)  # type: ignore[arg-type]
     return [parse(raw) for _, _, raw in courier.carried]
 
 
@@ -73,6 +75,19 @@ def test_a_digest_that_is_too_much_comes_in_numbered_parts(store: Store) -> None
         assert f"Title {number}" in text
         assert f"Title {number - 1}" not in text
         assert text.rstrip().splitlines()[-2] == f"End of Town Talk Digest, Issue 1, part {number + 1}"
+
+
+@pytest.mark.parametrize("words", [5, 60, 400])
+def test_no_part_is_cut_off_by_a_provider(store: Store, words: int) -> None:
+    """Not even with long ids and links to pages; and nobody gets more parts than it takes."""
+    town(store, reader_in("Europe/London"))
+    for number in range(150):
+        msgid = f"{number}.a-long-id-as-the-servers-of-large-companies-make-them.{'0' * 30}@mail.server.of.example"
+        post(store, msgid, f"A title of a usual length, number {number}", body="wordy " * words)
+    pages = [mail.get_body(("html",)) for mail in sent(store, web="https://discussion.example.org")]
+    sizes = [len(page.get_content().encode()) for page in pages if page]
+    assert max(sizes) < 102_000
+    assert min(sizes[:-1]) > 75_000
 
 
 def test_mime_brings_each_mail_to_be_opened_and_answered(store: Store) -> None:
@@ -172,6 +187,22 @@ def test_a_copy_names_its_author_and_no_address_of_who_is_quoted(store: Store) -
     assert copy.get_content().replace("\r\n", "\n") == body.replace(" <bob@far.example>", "") + "\n"
 
 
+@pytest.mark.parametrize("page", ["entry", "leave", ""])
+def test_a_copy_leads_to_nobodys_page(store: Store, page: str) -> None:
+    """Who quotes a digest in HTML hands on links that act in their name: nobody gets those."""
+    town(store, replace(reader_in("Europe/London"), rhythm=Rhythm.IMMEDIATE))
+    link = f"https://forum.example/{page}/town.example.org/{'a' * 37}"
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = "ann@example.org", str(FORUM.address), "Bench", "<one@x>"
+    mail.set_content("My words.")
+    mail.add_alternative(f'<p>My words.</p><p><a href="{link}">Web</a></p>', subtype="html")
+    put(store, incoming(FORUM, mail.as_bytes(policy=SMTP), received_at=EVENING))
+    publish(store, FORUM, EVENING, uuid7)
+    [copy] = sent(store, EVENING)
+    assert "My words." in copy.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert any(link in part.get_content() for part in copy.walk() if not part.is_multipart()) == (page == "")
+
+
 def test_after_a_pause_what_was_missed_comes_as_one_digest(store: Store) -> None:
     reader = replace(reader_in("Europe/London"), rhythm=Rhythm.IMMEDIATE, paused_until=date(2026, 3, 5))
     town(store, reader)
@@ -190,7 +221,7 @@ def test_very_many_at_once_come_as_one_digest(store: Store) -> None:
     for number in range(COPIES_MAX + 1):
         put(store, incoming(FORUM, mail_bytes(f"{number}@x", f"Title {number}"), received_at=EVENING))
     publish(store, FORUM, EVENING, uuid7)
-    [mail] = sent(store, EVENING)
+    [mail] = sent(store, EVENING, Caps(size=200_000))
     assert f"{COPIES_MAX + 1} new" in mail["Subject"]
     assert sent(store, EVENING + HOUR) == []
 

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from gateway.digest.issue import Entry, ThreadPart
 
-# What the page needs around the text of an entry, in characters.
-AROUND = 1_300
+# What the page needs besides the texts, in characters: for itself (styles, masthead, foot), for a thread (its title, and
+# its rows of the contents), around each entry (heading, links with tokens).
+PAGE = 9_000
+AROUND_THREAD = 300
+AROUND = 1_600
 AROUND_EARLIER = 350
 
 
@@ -17,18 +20,18 @@ class Caps:
     """The most that one mail brings: new posts, and characters of its page. Gmail cuts a mail off after about 102 kB."""
 
     posts: int = 150
-    size: int = 90_000
+    size: int = 92_000
 
 
 def part_threads(threads: Sequence[ThreadPart], caps: Caps) -> list[tuple[ThreadPart, ...]]:
     """The threads of each part, in their order; a thread that is too much by itself is a part by itself."""
     parts: list[list[ThreadPart]] = []
-    posts = size = 0
+    posts, size = 0, PAGE
     for thread in threads:
-        its_size = sum(map(_size, thread.entries))
+        its_size = AROUND_THREAD + sum(map(_size, thread.entries))
         if not parts or posts + thread.new > caps.posts or size + its_size > caps.size:
             parts.append([])
-            posts = size = 0
+            posts, size = 0, PAGE
         parts[-1].append(thread)
         posts += thread.new
         size += its_size

@@ -19,12 +19,15 @@ from gateway.render.wording import wording
 
 def render_leave_page(forum: Forum | None, language: str, *, is_done: bool, override: Path | None = None) -> Page:
     """The page with the button, or after it. `override` is an operator's folder of templates."""
-    owner = _owner(forum) if forum is not None else None
+    owner = _address(forum, "owner") if forum is not None else None
+    join = _address(forum, "join") if forum is not None else None
     values = {
         "is_done": is_done,
         "name": name_of(forum) if forum is not None else "",
         "owner": str(owner or ""),
         "owner_link": mailto(owner) if owner is not None else "",
+        "join": str(join or ""),
+        "join_link": mailto(join) if join is not None else "",
     }
     return make_page("leave.html.j2", language, values, override)
 
@@ -32,8 +35,10 @@ def render_leave_page(forum: Forum | None, language: str, *, is_done: bool, over
 def render_goodbye(forum: Forum, language: str, *, override: Path | None = None) -> str:
     """The letter to who has left by mail: its Subject, an empty line, the text."""
     template = text_environment(override).get_template("goodbye.txt.j2")
-    return template.render(_=wording(language).word, name=name_of(forum), owner=str(_owner(forum)))
+    return template.render(
+        _=wording(language).word, name=name_of(forum), owner=str(_address(forum, "owner")), join=str(_address(forum, "join"))
+    )
 
 
-def _owner(forum: Forum) -> Address:
-    return Address(f"{forum.name}-owner", forum.domain)
+def _address(forum: Forum, role: str) -> Address:
+    return Address(f"{forum.name}-{role}", forum.domain)
