@@ -147,7 +147,7 @@ def judged(senders: Senders, raw: bytes, to: str, arrival: str) -> tuple[Verdict
     body, signers = Raw.of(raw), ()
     message: Message = parse_message(raw)
     if arrival == "signed":
-        _, signers = senders.prover.signers(body, message, NOON)
+        _, signers = senders.prover.signers(body, message, (destination,), NOON)
     case = senders.case_of(envelope, body, message, destination, signers)
     return decide(case).verdict, str(case.sender.proof) if case.sender.member == ANN else ""
 

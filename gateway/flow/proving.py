@@ -6,7 +6,6 @@ computes: it is done by a few threads beside the one that keeps, before a mail g
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ THREADS: Final = 8
 # Purposes of addresses with a token that names a member.
 _OF_MEMBER = frozenset({Purpose.ENTRY, Purpose.DIGEST, Purpose.UP, Purpose.DOWN, Purpose.REPORT})
 _FOR_ANYBODY = frozenset({Purpose.BOUNCES, Purpose.OWNER})
-_MAY_ASK = re.compile(rb"(?i)anonymous|base64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +86,27 @@ class Prover:
         head = next(raw.chunks(), b"")
         if not is_signed(head):
             return False
+        if any(map(needs_sender, destinations)):
+            return True
         # In an open forum it matters only for who wants to be anonymous, and that may be hidden in base64.
-        return any(map(needs_sender, destinations)) or _MAY_ASK.search(head) is not None
+        small = head.lower()
+        return b"anonymous" in small or b"base64" in small
 
     def put(self, work: Callable[[], None]) -> None:
         """Has `work` done by one of the threads."""
         assert self._pool is not None
         self._pool.submit(work)
 
-    def signers(self, raw: Raw, message: Message | None, now: datetime) -> tuple[Message, tuple[str, ...]]:
-        """The mail, read, and the domain that signed it, if From belongs to it."""
+    def signers(
+        self, raw: Raw, message: Message | None, destinations: Sequence[Destination], now: datetime
+    ) -> tuple[Message, tuple[str, ...]]:
+        """The mail, read, and the domain that signed it, if From belongs to it and it matters."""
         data = raw.read()
         message = message or parse_message(data)
         author, ask = message.author_address, self._means.ask
         if author is None or not message.is_author_sure or ask is None:
+            return message, ()
+        if not message.wants_anonymity and not any(map(needs_sender, destinations)):
             return message, ()
         return message, good_signers(data, lambda signer: is_aligned(signer, author.domain), ask, self._means.clock, now)
 

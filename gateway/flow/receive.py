@@ -257,7 +257,8 @@ class Receiver:
         if job.answer.cancelled():
             return
         try:
-            job.message, job.signers = self._senders.prover.signers(job.raw, job.message, job.envelope.received_at)
+            prover, received_at = self._senders.prover, job.envelope.received_at
+            job.message, job.signers = prover.signers(job.raw, job.message, job.destinations, received_at)
             self._writer.submit(job)
         except Exception as error:  # noqa: BLE001 - as above
             _fail(job, error)

@@ -5,7 +5,7 @@ In: the authors of posts. Out: standings, changed in the caller's transaction, e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -25,16 +25,11 @@ def trust_newcomers(store: Store, forum: Forum, published: int, now: datetime, n
     if not published:
         return 0
     with store.read() as db:
-        candidates = list(_candidates(db, forum, posts_by.last_authors(db, forum.id, published)))
+        candidates = posts_by.last_authors(db, forum.id, published, (Standing.NEW, Standing.PROBATION))
     if not candidates:
         return 0
     with store.write() as db:
         return sum(promote(db, forum, member, now, new_id) for member in candidates)
-
-
-def _candidates(db: Transaction, forum: Forum, keys: Iterable[str]) -> Iterable[Member]:
-    found = {member.id: member for key in keys if (member := roster.member_with_key(db, forum.id, key)) is not None}
-    return (member for member in found.values() if member.standing in (Standing.NEW, Standing.PROBATION))
 
 
 def promote(db: Transaction, forum: Forum, member: Member, now: datetime, new_id: Callable[[], UUID]) -> bool:

@@ -8,17 +8,19 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
+from gateway.mail.forum import Member, Standing
 from gateway.mail.piece import Alteration
 from gateway.store.archive import POST
 from gateway.store.changes import CHANGE, UNCHANGED, Condition, conditions
 from gateway.store.keep import FORUM, MAIL
+from gateway.store.roster import members_with_keys
 
 
-def last_authors(connection: Connection, forum_id: UUID, count: int) -> set[str]:
-    """The authors of the last so many published posts; nobody for anonymous ones."""
+def last_authors(connection: Connection, forum_id: UUID, count: int, standings: Collection[Standing]) -> list[Member]:
+    """The members in one of those standings among the authors of the last so many published posts."""
     last = connection.execute(select(FORUM.c.published).where(FORUM.c.id == forum_id)).scalar_one()
-    query = select(POST.c.author_key).where(POST.c.forum_id == forum_id, POST.c.number > last - count, POST.c.number <= last)
-    return {key for key in connection.execute(query.distinct()).scalars() if key}
+    keys = select(POST.c.author_key).where(POST.c.forum_id == forum_id, POST.c.number > last - count, POST.c.number <= last)
+    return members_with_keys(connection, forum_id, keys, standings)
 
 
 def count_standing(connection: Connection, forum_id: UUID, keys: Collection[str], since: datetime | None = None) -> int:

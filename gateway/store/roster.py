@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, LargeBinary, Row, Text, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import Connection, LargeBinary, Row, Select, Text, bindparam, cast, delete, func, insert, select, update
 
 from gateway.mail.address import Address, parse_address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
@@ -345,6 +345,16 @@ def member_with_key(connection: Connection, forum_id: UUID, address_key: str) ->
         further = select(ADDRESS.c.member_id).where(ADDRESS.c.forum_id == forum_id, ADDRESS.c.address_key == address_key)
         row = connection.execute(select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.id.in_(further))).first()
     return _one_member(connection, forum_id, row)
+
+
+def members_with_keys(
+    connection: Connection, forum_id: UUID, keys: Select[tuple[str]], standings: Collection[Standing]
+) -> list[Member]:
+    """The members in one of those standings with one of those address keys, be it of a further address."""
+    further = select(ADDRESS.c.member_id).where(ADDRESS.c.forum_id == forum_id, ADDRESS.c.address_key.in_(keys))
+    is_one = MEMBER.c.address_key.in_(keys) | MEMBER.c.id.in_(further)
+    query = select(MEMBER).where(MEMBER.c.forum_id == forum_id, MEMBER.c.standing.in_(standings), is_one)
+    return _members(connection, forum_id, connection.execute(query.order_by(MEMBER.c.id)))
 
 
 def moderators(connection: Connection, forum_id: UUID) -> list[Member]:
