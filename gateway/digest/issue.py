@@ -55,7 +55,7 @@ class Entry:
     @property
     def is_told(self) -> bool:
         """Whether its text is shown: it is new, or has another text since an earlier issue."""
-        return not self.is_stub and (self.is_new or (self.has_changed and self.is_edited))
+        return (self.is_new or (self.has_changed and self.is_edited)) and not (self.is_ghost or self.is_removed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

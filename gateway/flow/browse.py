@@ -67,7 +67,7 @@ def tell_new(
     # The parents' texts too, older ones among them: what quotes them is told from what is new.
     wanted = {post for ids in (*new.values(), *changed.values()) for post in ids}
     for thread in threads:
-        parents = {post.row.parent for post in posts[thread] if post.id in wanted}
+        parents = {post.parent for post in posts[thread] if post.id in wanted}
         wanted |= {post.id for post in posts[thread] if post.msgid in parents}
     texts = shelf.texts_of(db, forum.id, wanted)
     extras = _extras(db, forum, posts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import zstandard
+from pydantic_core import from_json
 from sqlalchemy import Connection, Row, func, literal_column, select, update
 
 from gateway.mail.message import Attachment, Span, SpanKind
@@ -92,14 +92,14 @@ class Mail:
 def spans_from_json(text: str) -> tuple[Span, ...]:
     """None for a text that is damaged: `reindex` reads the mail again, and the posts around it are shown meanwhile."""
     try:
-        return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in json.loads(text)])
+        return tuple([Span(_KINDS[kind], body, depth) for kind, body, depth in from_json(text)])
     except (ValueError, KeyError, TypeError):
         return ()
 
 
 def _attachments_from_json(text: str) -> tuple[Attachment, ...]:
     try:
-        return tuple([Attachment(**item) for item in json.loads(text)]) if text != "[]" else ()
+        return tuple([Attachment(**item) for item in from_json(text)]) if text != "[]" else ()
     except (ValueError, TypeError):
         return ()
 

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
+from textwrap import wrap
 from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
 from gateway.digest.issue import Issue
 from gateway.digest.outline import Telling, outline_part
+from gateway.exchange.seed import read_seed
 from gateway.mail.address import Address
 from gateway.mail.envelope import Envelope, Raw, Via
 from gateway.mail.forum import Forum
@@ -27,12 +29,14 @@ from gateway.store.incoming import Incoming
 from gateway.store.keep import keep
 from gateway.store.roster import add_forum
 from gateway.thread.weave import Row, weave
+from tests.test_exchange import PAGE
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LARGE = 10_000
 MORE = 1_000
 BATCH = 25
 RUNS = 3
+LAST = "whatsoever."
 
 
 def _incoming(forum: Forum, number: int, parent: int | None) -> Incoming:
@@ -89,11 +93,16 @@ def measure_one_more(scratch: Path) -> None:
     )
 
 
+def _text(words: Sequence[str], chance: Random) -> str:
+    """400 characters as people write them: in lines that a mail program broke, no two alike."""
+    return "\n".join([*wrap(" ".join(chance.choices(words, k=80)), 72)[:5], LAST])
+
+
 def measure_weave() -> None:
     """A thread of 10,000 comments of 400 characters in lines of 72: weave, outline, text and HTML."""
     chance = Random(1)
-    line = ("word and another " * 4)[:66].strip()
-    text = "\n".join([line] * 6)
+    words = " ".join(comment.text for comment in read_seed(PAGE).comments).split()
+    texts = [_text(words, chance) for _ in range(LARGE)]
     rows = [Row("0", None, START, id="0")]
     for n in range(1, LARGE):
         rows.append(Row(str(n), str(chance.randrange(max(0, n - 40), n)), START + timedelta(minutes=n), id=str(n)))
@@ -105,7 +114,7 @@ def measure_weave() -> None:
             byline=Byline("Ann", "Silver badge"),
             date=row.date,
             is_imposter=False,
-            spans=(Span(SpanKind.TEXT, text),),
+            spans=(Span(SpanKind.TEXT, texts[int(row.id)]),),
             attachments=(),
         )
         for row in rows
@@ -119,7 +128,7 @@ def measure_weave() -> None:
         issue = Issue(forum=forum, number=1, since=START, until=START + timedelta(days=9), threads=(part,))
         rendering = render_issue(issue, zone=ZoneInfo("Europe/Paris"))
         found.append((woven - begun, time.process_time() - woven))
-        if rendering.text.count("another") < 6 * LARGE:
+        if rendering.text.split().count(LAST) != LARGE:
             raise RuntimeError("the text is not whole")
     weaving, rendering_time = median(one for one, _ in found), median(two for _, two in found)
     total = median(one + two for one, two in found)
