@@ -63,7 +63,7 @@ def test_a_newcomers_post_is_a_letter_and_ok_posts_it(store: Store) -> None:
     assert str(AUTHOR.address) not in letter.as_string()
     assert letters(store) == []
     said = answer(store, letter, "1 ok\r\n\r\nMo")
-    assert said == f"{MODERATOR.address}: Town Talk: what you decided\n\n* Case 1: posted\n"
+    assert said == f"{MODERATOR.address}: Town Talk: what you decided\n\n* Case 1: posted\n  Hello town, by Nina\n"
     assert is_posted(store, "1@x")
     assert fate(store, "1@x") == ("accept", "decided by hand")
     [case] = rows(store, CASE)
@@ -310,3 +310,12 @@ def test_what_cannot_be_passed_on_is_named_and_large_mail_is_left_out(store: Sto
     assert "It is not attached" in text_of(one)
     assert list(one.iter_attachments()) == []
     assert len(list(two.iter_attachments())) == 1
+
+
+def test_nothing_is_told_about_who_is_anonymous(store: Store) -> None:
+    make_town(store)
+    hold(store, body="Anonymous: yes\r\n\r\nMy first words.")
+    [letter] = letters(store)
+    assert "Case 1: a mail that is held. It is anonymous." in text_of(letter)
+    assert "new here" not in text_of(letter)
+    assert "Hello town, by Anonymous Coward" in answer(store, letter, "1 no")

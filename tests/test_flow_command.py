@@ -229,7 +229,7 @@ def test_automatic_mail_is_never_answered(town: Town, fields: dict[str, str]) ->
 def test_an_unproved_mail_changes_nothing_until_it_is_confirmed(town: Town) -> None:
     text = one(town.mail("set digest=off\nresume", proof=""))
     assert text.startswith(
-        "Town Talk: was this you?\n\nHello Ann,\n\na mail in your name asked us for this:\n\n  set\n  resume\n"
+        "Town Talk: was this you?\n\nHello Ann,\n\na mail in your name asked us for this:\n\n  other settings\n  digests again\n"
     )
     assert "off" not in text
     assert town.member() == ANN

@@ -177,7 +177,7 @@ def test_newcomers_begin_as_new(town: Town) -> None:
     roster.change_forum(town.store, replace(TOWN, policy=replace(TOWN.policy, newcomer_posts=5)))
     town.mail("town-join")
     [welcome] = town.answer()
-    assert "them: 5" in " ".join(welcome.split())
+    assert "first 5 posts" in " ".join(welcome.split())
     member = town.member("zoe@far.example")
     assert member is not None
     assert member.standing is Standing.NEW

@@ -6,7 +6,7 @@ header of ours, without the author's address. Its Reply-To has a token that is b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -102,8 +102,22 @@ def _told(db: Transaction, forum: Forum, case: Case, exhibit: Exhibit) -> tuple[
         author = author_of(db, forum, mail, message)
         title, spans, files = (message.subject, message.spans, len(message.attachments)) if message else ("", (), 0)
     reports = tuple(_reporters(db, forum, case)) if case.kind is Kind.REPORTED else ()
-    exhibit = replace(exhibit, author=author, title=title, spans=spans, files=files, reports=reports)
+    # That its author is new, or on probation, would narrow down who it is.
+    why = Reason.ANONYMOUS if author == ANONYMOUS and exhibit.kind == Kind.HELD else exhibit.why
+    exhibit = replace(exhibit, why=why, author=author, title=title, spans=spans, files=files, reports=reports)
     return exhibit, _as_mail(raw, forum, author, post.msgid if post else mail.msgid, message)
+
+
+def briefly(db: Transaction, forum: Forum, case: Case, read: Callable[[shelf.Mail], tuple[Raw, Message]]) -> tuple[str, str]:
+    """Author, as a moderator may know him, and title of what a case is about; both "" where it is about no mail."""
+    if case.mail_id is None:
+        return "", ""
+    post = shelf.find_post(db, forum.id, case.marker) if case.kind is Kind.REPORTED else None
+    if post is not None:
+        return _author_of_post(db, forum, post), post.subject
+    mail = shelf.mail_of(db, forum.id, case.mail_id)
+    _, message = read(mail)
+    return author_of(db, forum, mail, message), message.subject
 
 
 def author_of(db: Transaction, forum: Forum, mail: shelf.Mail, message: Message | None) -> str:

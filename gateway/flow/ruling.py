@@ -7,7 +7,7 @@ days; and only what stands in his own words. Everything happens in one transacti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 from gateway.admit.route import destination_of
 from gateway.flow.asking import send
 from gateway.flow.desk import Desk
-from gateway.flow.docket import PURPOSE
+from gateway.flow.docket import PURPOSE, briefly
 from gateway.flow.judgement import Bench, lock_by_marker, rule
 from gateway.flow.judges import Judge, judges, owners, stead_of
 from gateway.journal import Verb, log
@@ -112,7 +112,8 @@ def _decide(desk: Desk, forum: Forum, mail: shelf.Mail, found: _Docketed, answer
             elif not case.outcome and stead_of(db, forum, case, found.judge) is not None:
                 results.append(Result(code="own", number=ruling.number))
             else:
-                results.append(rule(bench, case, ruling))
+                author, title = briefly(db, forum, case, read)
+                results.append(replace(rule(bench, case, ruling), author=author, title=title))
         text = render_ruled(forum, results, found.judge.language, twice=answer.twice)
         send(desk, db, forum, found.judge.address, text, member=found.judge.member)
         set_verdict(db, forum.id, mail.id, Verdict.DISCARD, Reason.DONE, desk.now, desk.new_id())

@@ -14,7 +14,7 @@ from gateway.people.commands import COMMANDS_MAX
 from gateway.people.lookalike import Flaw
 from gateway.people.preferences import CASES, DAYS, FORMS, RECEIPTS
 from gateway.people.request import Misread, Trouble
-from gateway.people.vocabulary import USAGE
+from gateway.people.vocabulary import USAGE, Order
 from gateway.render.blocks import one_line
 from gateway.render.templates import text_environment
 from gateway.render.wording import wording
@@ -68,18 +68,47 @@ def help_letter(forum: Forum, handle: str, language: str, *, is_member: bool) ->
     )
 
 
-def confirm_letter(forum: Forum, handle: str, asked: Sequence[str], language: str, *, warning: str = "") -> str:
-    """Asks a member to confirm commands, named by our words for them, by answering; `warning` is what they bring with them."""
+def confirm_letter(forum: Forum, handle: str, asked: Sequence[Order], language: str, *, warning: str = "") -> str:
+    """Asks a member to confirm commands, named by what they do, by answering; `warning` is what they bring with them."""
     words = wording(language)
     template = text_environment().get_template("command_confirm.txt.j2")
     return template.render(
         _=words.word,
         name=_name(forum),
         handle=one_line(handle),
-        asked=list(dict.fromkeys(asked)),
+        asked=[_wish(order, language) for order in dict.fromkeys(asked)],
         warning=_set(warning),
         owner=str(Address(f"{forum.name}-owner", forum.domain)),
     )
+
+
+def _wish(order: Order, language: str) -> str:
+    """What a command asks for, as a member would say it."""
+    words = wording(language)
+    wishes = {
+        Order.SET: words.word("other settings"),
+        Order.PAUSE: words.word("no digests for a while"),
+        Order.RESUME: words.word("digests again"),
+        Order.JOIN: words.word("to come back to the list"),
+        Order.LEAVE: words.word("to leave the list"),
+        Order.VOTE: words.word("a vote"),
+        Order.REPORT: words.word("a report to the moderators"),
+        Order.FOLLOW: words.word("to follow a discussion"),
+        Order.MUTE: words.word("to leave out a discussion"),
+        Order.UNFOLLOW: words.word("to treat a discussion like any other"),
+        Order.EDIT: words.word("a new text for a post"),
+        Order.WITHDRAW: words.word("to take a post back"),
+        Order.HANDLE: words.word("a new name"),
+        Order.FORGET: words.word("to be forgotten, for good"),
+        Order.EXPORT: words.word("all that we have from you"),
+        Order.MOVE: words.word("another place for a post"),
+        Order.STATUS: words.word("what is set for you"),
+        Order.GET: words.word("the text of a post"),
+        Order.THREAD: words.word("a whole discussion"),
+        Order.SINCE: words.word("what was posted since a day"),
+        Order.POSTS: words.word("a list of your posts"),
+    }
+    return wishes.get(order, order.value)
 
 
 def misread_line(misread: Misread, language: str) -> str:

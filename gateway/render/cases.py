@@ -61,12 +61,22 @@ def _barred(lines: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of one ruling: `code` is a word of `templates/ruled.txt.j2`; `number` 0 where `marker` names a thread."""
+    """What became of one ruling: `code` is a word of `templates/ruled.txt.j2`; `number` 0 where `marker` names a thread.
+
+    `title` and `author`, never an address, say what the case was about.
+    """
 
     code: str
     number: int = 0
     marker: str = ""
     by: str = ""
+    title: str = ""
+    author: str = ""
+
+    @property
+    def short_title(self) -> str:
+        """As much of the title as a letter shows."""
+        return clip(one_line(self.title), TITLE_MAX)
 
 
 def render_docket(forum: Forum, exhibits: Sequence[Exhibit], answer_to: Address, language: str) -> str:
