@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
 from ipaddress import ip_network
@@ -63,9 +63,17 @@ class Reading:
         return found[0].strip("\n")
 
     def answer(
-        self, body: str, *, to: str = "", sender: Address = LONDON.address, peer: str = "127.0.0.1", **fields: str
+        self,
+        body: str,
+        *,
+        to: str = "",
+        first: str = "",
+        sender: Address = LONDON.address,
+        peer: str = "127.0.0.1",
+        at: datetime = LATER,
+        **fields: str,
     ) -> list[EmailMessage]:
-        """Mails it, lets the desk attend; the letters that come of it."""
+        """Mails it, `first` to another address of ours; lets the desk attend; the letters that come of it."""
         head = {
             "From": f"Reader <{sender}>",
             "To": to or str(self.digest["Reply-To"]),
@@ -75,19 +83,22 @@ class Reading:
         } | {name.replace("_", "-"): value for name, value in fields.items()}
         raw = "".join(f"{name}: {value}\r\n" for name, value in head.items() if value) + "\r\n" + body.replace("\n", "\r\n")
         receiver = Receiver(self.store, Writer(self.store, uuid7), Reader(), Means(key=KEY, trusted=(ip_network("127.0.0.0/8"),)))
-        local, _, domain = head["To"].partition("@")
-        destination = receiver.route(Address(local, domain))
-        assert destination is not None
-        envelope = Envelope(reverse_path=sender, forward_paths=(destination.address,), received_at=LATER, via=Via.SMTP, peer=peer)
-        receiver.submit(envelope, Raw.of(raw.encode()), (destination,)).result(20)
+        routes = [receiver.route(Address(*one.rsplit("@", 1))) for one in (first, head["To"]) if one]
+        destinations = tuple(route for route in routes if route is not None)
+        assert len(destinations) == len(routes)
+        paths = tuple(one.address for one in destinations)
+        envelope = Envelope(reverse_path=sender, forward_paths=paths, received_at=at, via=Via.SMTP, peer=peer)
+        receiver.submit(envelope, Raw.of(raw.encode()), destinations).result(20)
         receiver.close()
-        return self.work()
+        return self.work(at - LATER)
 
     def work(self, later: timedelta = timedelta(0)) -> list[EmailMessage]:
         reader = Reader()
         desk = Desk(self.store, KEY, LATER + later, uuid7, reader)
-        attend(desk, FORUM, HANDLERS)
-        end_waiting(desk, FORUM)
+        forum = roster.find_forum(self.store, FORUM.name)
+        assert forum is not None
+        attend(desk, forum, HANDLERS)
+        end_waiting(desk, forum)
         reader.close()
         courier = FakeCourier()
         tick(self.store, courier, LATER + later)

@@ -8,7 +8,7 @@ moderator has to see falls into the same pieces when it is let in.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -74,7 +74,7 @@ def file_answer(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
     if destination is None:
         raise ValueError("held for an address that is none of the forum's")
     with desk.store.read() as db:
-        coming = Coming(mail, raw, message, destination, _sender(db, desk.key, forum, destination, mail, message))
+        coming = Coming(mail, raw, message, destination, _sender(db, desk, forum, mail, message))
         material = material_of(db, desk, forum, destination, mail, message)
         parts = _split(db, desk, forum, message, material)
         is_posted = any(one.verdict == Verdict.ACCEPT for one in shelf.mails_with(db, forum.id, message.msgid))
@@ -93,15 +93,37 @@ def file_answer(desk: Desk, forum: Forum, mail: shelf.Mail) -> None:
             ask_which(desk, db, forum, coming, parts)
 
 
-def _sender(db: Transaction, key: bytes, forum: Forum, destination: Destination, mail: shelf.Mail, message: Message) -> Sender:
-    """The member in From; the digest's address is a proof when it was that member's."""
+def _sender(db: Transaction, desk: Desk, forum: Forum, mail: shelf.Mail, message: Message) -> Sender:
+    """The member in From; the digest's address is a proof when it was that member's, for each copy of the mail.
+
+    Programs that answer everybody send one copy to the digest's address and one to the forum's.
+    """
     if message.author_address is None:
         return Sender()
     member = roster.member_with_key(db, forum.id, message.author_address.key)
-    claims = read_token(key, PURPOSE, forum.list_id, destination.token, mail.received_at) if destination.token else None
-    if member is not None and claims is not None and member.id.bytes.endswith(claims.member):
+    if member is not None and any(_is_proof(desk, forum, copy, member) for copy in _copies(db, desk, forum, mail, message)):
         return Sender(member, Proof.TOKEN)
     return Sender(member, Proof(mail.proof))
+
+
+def _copies(db: Transaction, desk: Desk, forum: Forum, mail: shelf.Mail, message: Message) -> Iterator[shelf.Mail]:
+    """The mail, and those that wait and are the same word for word; another one with its Message-ID is none."""
+    yield mail
+    for other in shelf.mails_with(db, forum.id, message.msgid):
+        if other.id != mail.id and other.reason == Reason.DIGEST_ANSWER and other.verdict == Verdict.HOLD:
+            _, read = desk.read(other)
+            if read.content_hash == message.content_hash:
+                yield other
+
+
+def _is_proof(desk: Desk, forum: Forum, mail: shelf.Mail, member: Member) -> bool:
+    """Whether it went to the address of a digest of that member."""
+    address = parse_address(mail.forward_path)
+    destination = destination_of(address, {str(forum.address): forum}) if address is not None else None
+    if destination is None or not destination.token:
+        return False
+    claims = read_token(desk.key, PURPOSE, forum.list_id, destination.token, mail.received_at)
+    return claims is not None and member.id.bytes.endswith(claims.member)
 
 
 def _split(db: Transaction, desk: Desk, forum: Forum, message: Message, material: Material) -> list[Part]:
