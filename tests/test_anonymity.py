@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import email
 import logging
+import re
+import shutil
 import smtplib
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +29,7 @@ from uuid_utils.compat import uuid7
 import gateway.admit.chain as chain
 from gateway.exchange.records import mail_line
 from gateway.flow import exporting
+from gateway.flow.backup import back_up
 from gateway.flow.deliver import deliver
 from gateway.flow.desk import Desk, attend
 from gateway.flow.handlers import HANDLERS
@@ -86,7 +90,7 @@ def listening(front: FrontDoor) -> Iterator[int]:
 class Run:
     """A house that took the six mails, published them and told its readers; and all that it wrote meanwhile."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, url: str = "") -> None:
         self.cage = canaries.Cage()
         self.folder = folder
         self.courier = FakeCourier()
@@ -94,7 +98,9 @@ class Run:
         monkeypatch.setattr(Senders, "_sender_of", lambda *_: Sender(AUTHOR, Proof.AUTH))
         monkeypatch.setattr("gateway.flow.anonymous.POSTS_AN_HOUR", 10)
         limits = {"new_per_network_and_minute": 0, "connections_per_network": 0, "free_space": 0}
-        settings = Settings(data=folder / "data", smtp={"host": "127.0.0.1", "port": 0, "limits": limits})  # type: ignore[arg-type]
+        smtp = {"host": "127.0.0.1", "port": 0, "limits": limits}
+        settings = Settings(data=folder / "data", smtp=smtp, store={"url": url or None})  # type: ignore[arg-type]
+        self.url = settings.database_url
         # Made before anything is logged: Pillow tells what it writes.
         mails = canaries.mails(self.cage)
         with self._logging():
@@ -149,9 +155,23 @@ class Run:
         raws = [raw for raw, _ in exported] + self.letters(receipts=False)
         return b"\n".join([*files, *records, *raws, *map(decoded, raws)]).lower()
 
-    def found(self) -> set[str]:
-        """The places of the canaries that were found."""
-        written = self.written()
+    def backed_up(self) -> bytes:
+        """Every byte of a backup, in small letters; that of PostgreSQL, which is compressed, as the SQL that it becomes."""
+        folder = self.folder / "backup"
+        back_up(folder, self.url, {}, version="1", now=LATER, told=lambda _done, _total: None)
+        shown = [
+            subprocess.run(["pg_restore", "--file=-", path], check=True, capture_output=True).stdout
+            if path.suffix == ".dump"
+            else b""
+            for path in sorted(folder.iterdir())
+        ]
+        written = b"\n".join([*(path.read_bytes() for path in sorted(folder.iterdir())), *shown])
+        shutil.rmtree(folder)
+        return written.lower() + b"\n" + _unhexed(written)
+
+    def found(self, written: bytes | None = None) -> set[str]:
+        """The places of the canaries that were found there, or anywhere."""
+        written = self.written() if written is None else written
         planted = self.cage.places | {one: one for one in canaries.ROSTER}
         return {place for canary, place in planted.items() if canary.encode() in written}
 
@@ -160,15 +180,20 @@ class Run:
         return {*self.cage.places.values(), *canaries.ROSTER}
 
 
+def _unhexed(dump: bytes) -> bytes:
+    """The bytes columns of a dump of PostgreSQL, which are in hex, in small letters."""
+    return b"\n".join(bytes.fromhex(found.decode()) for found in re.findall(rb"\\\\x((?:[0-9a-f]{2})+)", dump)).lower()
+
+
 def decoded(raw: bytes) -> bytes:
     mail = email.message_from_bytes(raw, policy=default)
     return b"\n".join(part.get_payload(decode=True) or b"" for part in mail.walk() if not part.is_multipart())
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str, postgres_programs: None) -> Iterator[Run]:
     need_module("PIL")
-    made = Run(tmp_path, monkeypatch)
+    made = Run(tmp_path, monkeypatch, database_url)
     yield made
     made.house.close()
 
@@ -177,6 +202,7 @@ def test_nothing_tells_who_wrote_it(run: Run) -> None:
     assert len(run.planted) >= 60
     assert (run.replies, run.published) == ([{}] * 6, 6)
     assert run.found() == set()
+    assert run.found(run.backed_up()) == set()
     shown = b"\n".join(run.letters(receipts=False))
     assert b"Anonymous Coward" in shown
     assert b"Plain words." in shown
@@ -193,12 +219,16 @@ def test_each_author_gets_one_letter_that_nobody_keeps(run: Run) -> None:
     assert times == (1,)
 
 
-def test_control_with_nothing_made_from_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("postgres_programs")
+def test_control_with_nothing_made_from_scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     need_module("PIL")
     monkeypatch.setattr(chain.Case, "is_blind", property(lambda _self: False))
-    run = Run(tmp_path, monkeypatch)
+    run = Run(tmp_path, monkeypatch, database_url)
     assert run.published == 6
     assert run.planted - run.found() == set()
+    missed = run.planted - run.found(run.backed_up())
+    # The mails as they came are compressed there; what was read from them is not.
+    assert len(run.planted - missed) >= 20
     run.house.close()
 
 
