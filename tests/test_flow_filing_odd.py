@@ -104,7 +104,8 @@ def test_an_issue_of_last_year(reading: Reading) -> None:  # noqa: F811
 
 def test_an_old_issue_by_who_is_not_proved(proved: Reading) -> None:
     """Its token is too old to prove anything: one letter asks, and the mail is kept."""
-    [letter] = proved.answer(f"{quoted(proved.entry_text('7'))}\n\nSo it is.", at=LATER + 3 * YEAR, peer=AWAY)
+    proved.answer(f"{quoted(proved.entry_text('7'))}\n\nSo it is.", at=LATER + 3 * YEAR, peer=AWAY)
+    [letter] = proved.work(3 * YEAR)
     assert letter["To"] == str(LONDON.address)
     assert posted(proved, "So it is.") == []
     assert len(proved.held()) == 1
@@ -202,7 +203,7 @@ def test_ten_comments_and_one_word(reading: Reading) -> None:  # noqa: F811
     """Nobody can tell which of them it answers: the member is asked, and offered the nearest ones first."""
     quotes = "\n".join(quoted(reading.entry_text(str(number))) for number in range(1, 11))
     [letter] = reading.answer(f"{quotes}\n\nNonsense.")
-    assert re.search(r"^ +1  Anonymous Coward, UK's Surveillance Camera Commissioner$", letter.get_content(), re.MULTILINE)
+    assert "\n  1  Anonymous Coward, UK's Surveillance Camera Commissioner\n" in letter.get_content().replace("\r\n", "\n")
     assert reading.held() == ["its author was asked which comment it answers"]
     reading.answer("1", to=str(letter["Reply-To"]), Subject="Re: which", In_Reply_To="")
     assert [number.rpartition(".")[0] for number in posted(reading, "Nonsense.")] == ["10"]

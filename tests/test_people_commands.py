@@ -191,9 +191,16 @@ def test_a_number_stands_for_a_comment_in_an_answer_to_an_issue_only() -> None:
 
 
 def test_no_more_than_so_many() -> None:
-    found = read("", "status\n" * 1000)
+    found = read(body="\n".join(f"handle name{number}" for number in range(COMMANDS_MAX + 1)))
     assert len(found.commands) == COMMANDS_MAX
-    assert found.misread == (Misread(COMMANDS_MAX + 1, Trouble.TOO_MANY),)
+    assert [one.trouble for one in found.misread] == [Trouble.TOO_MANY]
+
+
+def test_what_is_said_twice_is_meant_once() -> None:
+    assert [one.order for one in read("status", "status\nrules\nstatus").commands] == [Order.STATUS, Order.RULES]
+    [join] = read("join", "join digest=hourly").commands
+    assert join.words == ("digest=hourly",)
+    assert not read("vote +1 k3f9x2ma", "vote -1 k3f9x2ma").commands
 
 
 def test_every_order_has_a_spelling_and_a_usage() -> None:

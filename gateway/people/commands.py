@@ -58,8 +58,18 @@ def _without_contradictions(
             if said != value:
                 for one in (other, command):
                     bad.setdefault(one, Misread(one.place, Trouble.TWICE, one.order, str(subject[1])))
-    kept = tuple(command for command in commands if command not in bad)
+    kept = _once([command for command in commands if command not in bad])
     return kept, tuple(sorted((*misread, *bad.values()), key=lambda one: one.place))
+
+
+def _once(commands: Sequence[Command]) -> tuple[Command, ...]:
+    """What is said twice, as in the Subject and the text, is meant once; of two ways to join, the one with settings."""
+    kept: dict[Command, Command] = {}
+    for command in commands:
+        kept.setdefault(replace(command, place=0), command)
+    joins = [command for command in kept.values() if command.order is Order.JOIN]
+    spare = [command for command in joins if not command.words] if any(command.words for command in joins) else []
+    return tuple(command for command in kept.values() if command not in spare)
 
 
 def _claims(command: Command) -> list[tuple[tuple[object, ...], str]]:

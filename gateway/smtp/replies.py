@@ -60,6 +60,7 @@ class Event(StrEnum):
     UNKNOWN_PARAMETER = "unknown parameter"
 
     REFUSED = "refused"
+    UNPROVED = "unproved"
     LOOP = "loop"
     BAD_CONTENT = "bad content"
 
@@ -120,6 +121,7 @@ REPLIES: dict[Event, Reply] = {
     Event.TEXT_LINE_TOO_LONG: Reply(554, "5.6.0", "A line of the mail is too long"),
     Event.UNKNOWN_PARAMETER: Reply(555, "5.5.4", "Unknown parameter"),
     Event.REFUSED: Reply(550, "5.7.1", "Not taken"),
+    Event.UNPROVED: Reply(550, "5.7.1", "Not proved which member sent this anonymous mail, nothing was kept"),
     Event.LOOP: Reply(554, "5.4.6", "Too many hops"),
     Event.BAD_CONTENT: Reply(554, "5.6.0", "The mail could not be read"),
 }
@@ -128,6 +130,7 @@ WIRE: dict[Event, bytes] = {event: reply.wire for event, reply in REPLIES.items(
 
 _REFUSALS: dict[Reason, Event] = {
     Reason.LOOP: Event.LOOP,
+    Reason.ANONYMOUS_UNPROVED: Event.UNPROVED,
     Reason.HEADER_TOO_LARGE: Event.BAD_CONTENT,
     Reason.UNREADABLE: Event.BAD_CONTENT,
     Reason.NO_SPACE: Event.NO_SPACE,
