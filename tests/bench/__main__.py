@@ -1,4 +1,4 @@
-"""`make bench`: all measurements, or those named: accept, proved, imports, threads, digests, letters, memory."""
+"""`make bench`: all measurements, or those named: accept, proved, imports, threads, digests, answers, letters, memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from gateway.house import tame_garbage_collector
-from tests.bench import accept, digests, imports, letters, memory, threads
+from tests.bench import accept, answers, digests, imports, letters, memory, threads
 
 ROOT = Path(__file__).parent.parent.parent
 MAILS = 10_000
@@ -17,7 +17,7 @@ MAILS = 10_000
 
 def main() -> None:
     tame_garbage_collector()  # as `gateway serve` does
-    names = sys.argv[1:] or ["accept", "proved", "imports", "threads", "digests", "letters", "memory"]
+    names = sys.argv[1:] or ["accept", "proved", "imports", "threads", "digests", "answers", "letters", "memory"]
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as scratch:
         folder = Path(scratch)
         if {"accept", "proved", "imports", "digests"} & set(names):
@@ -26,6 +26,8 @@ def main() -> None:
             imports.measure(corpus, folder / "imports")
         if "digests" in names:
             digests.measure(corpus, folder / "digests")
+        if "answers" in names:
+            answers.measure()
         if "letters" in names:
             letters.measure(folder / "letters")
         if "threads" in names:
