@@ -27,6 +27,7 @@ from gateway.digest.blocks import Block, Verdict, cut_blocks, said_spans
 from gateway.digest.evidence import Known
 from gateway.digest.evidence import know as know
 from gateway.digest.nearest import Nearest
+from gateway.digest.shingles import bare
 from gateway.mail.message import Span, SpanKind
 from gateway.people.discretion import as_sent_to_all
 
@@ -62,7 +63,8 @@ def _split(spans: Sequence[Span], known: Known, *, has_gaps: bool = True) -> tup
     verdicts = _verdicts(blocks, known, nearest)
     if nearest.has_missed:
         return None
-    return _joined([_piece(block, verdict, known) for block, verdict in verdicts], known)
+    new = [(block, verdict) for block, verdict in verdicts if not _is_entry_itself(block, verdict, known)]
+    return _joined([_piece(block, verdict, known) for block, verdict in new], known)
 
 
 def _without_links(text: str) -> str:
@@ -111,6 +113,18 @@ def _verdicts(blocks: Sequence[Block], known: Known, nearest: Nearest) -> list[t
     if opening is not None and new > 1:
         found[0] = (opening, next(verdict for block, verdict in found[1:] if block.is_new))
     return found
+
+
+def _is_entry_itself(block: Block, verdict: Verdict, known: Known) -> bool:
+    """Whether what looks like new words below a heading, in a mail passed on without marks, is all that the entry says: "Me too."
+
+    Where the entry's words stand above them too, somebody said the same again.
+    """
+    own = [line for line in block.own if line.says]
+    if verdict.entry is None or not own or any(line.kind is not SpanKind.FORWARD for line in own):
+        return False
+    text = bare(" ".join(span.text for span in known.entries[verdict.entry].spans if span.kind is SpanKind.TEXT))
+    return bare(" ".join(line.text for line in own)) == text and text not in bare(" ".join(line.text for line in block.quote))
 
 
 def _is_sign_off(block: Block) -> bool:
