@@ -37,7 +37,7 @@ def render_parts(
     def theirs(part: Issue) -> Rendering:
         return render_issue(part, form=form, zone=member.zone, language=member.language, override=override, web=web)
 
-    parts = part_threads(issue.threads, caps)
+    parts = part_threads(issue.threads, caps, has_pages=bool(web))
     found = []
     for number, threads in enumerate(parts, 1):
         part = replace(issue, threads=threads, part=number, parts=len(parts))

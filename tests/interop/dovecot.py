@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ OWNER = "nobody"
 PASSWORD = "one for all"
 
 CONF = """
-base_dir = {folder}/run
+base_dir = {run}
 state_dir = {folder}/state
 log_path = {folder}/log
 protocols = imap lmtp
@@ -84,12 +85,16 @@ def dovecot(folder: Path, users: tuple[str, ...]) -> Iterator[Dovecot]:
     open_way(folder)
     (folder / "users").write_text("".join(f"{user}:{PASSWORD}::::::\n" for user in users))
     (folder / "users").chmod(0o644)
-    found = Dovecot(free_port(), free_port(), folder / "run" / "postfix", folder / "log")
-    conf = folder / "dovecot.conf"
-    conf.write_text(CONF.format(folder=folder, owner=OWNER, lmtp=found.lmtp, imap=found.imap))
-    with subprocess.Popen([program, "-F", "-c", str(conf)]) as process:
+    with tempfile.TemporaryDirectory(prefix="dovecot-") as run:
+        # The paths of its sockets may have no more than 107 bytes.
+        open_way(Path(run))
+        found = Dovecot(free_port(), free_port(), Path(run) / "postfix", folder / "log")
+        conf = folder / "dovecot.conf"
+        conf.write_text(CONF.format(folder=folder, run=run, owner=OWNER, lmtp=found.lmtp, imap=found.imap))
+        process = subprocess.Popen([program, "-F", "-c", str(conf)])
         try:
             wait_until(lambda: is_listening(found.lmtp) and is_listening(found.imap), "Dovecot does not start")
             yield found
         finally:
             process.terminate()
+            process.wait(20)
