@@ -162,3 +162,15 @@ def test_changes_are_taken_over_once(store: Store) -> None:
     with store.read() as db:
         found = conditions(db, FORUM.id, [removed, edited, same])
     assert found == {removed: Condition(is_removed=True), edited: Condition(text="Better words.")}
+
+
+def test_what_was_removed_before_anybody_saw_it_is_not_told(store: Store) -> None:
+    town(store, reader_in("Europe/London"))
+    post(store, "one@x", "Never seen", body="Words of one.")
+    post(store, "two@x", "A second thread", body="Words of two.")
+    change(store, "one@x", Alteration.REMOVED, timedelta(minutes=1))
+    [mail] = sent(store)
+    text = text_of(mail)
+    assert "1 new post in 1 thread" in text
+    assert "removed" not in text
+    assert "A second thread" in text

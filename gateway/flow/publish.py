@@ -142,6 +142,8 @@ def build_issue(
     if muted:
         found, changed = ({thread: ids for thread, ids in one.items() if thread not in muted} for one in (found, changed))
     parts = tell_new(db, forum, by_key(members), found, changed)
+    # A thread of which nothing is left that anybody has seen is nothing to tell, while there is something else.
+    parts = [part for part in parts if part.new or part.changed] or parts
     parts.sort(key=lambda part: min((e.at for e in part.entries if e.at and e.is_new), default=period.since))
     return Issue(
         forum=forum,
