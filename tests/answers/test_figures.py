@@ -127,7 +127,9 @@ def test_hardly_anything_is_filed_wrongly(figures: Figures) -> None:
 
 def test_where_nothing_new_was_said_there_is_no_piece(figures: Figures) -> None:
     assert figures.share("nothing new") >= 0.95, figures.table
-    assert figures.outcomes["nothing new"]["wrong"] == 0, figures.table
+    # What was filed all the same counts among the wrong ones too.
+    counts = figures.outcomes["nothing new"]
+    assert counts["wrong"] <= 0.005 * counts.total(), figures.table
 
 
 def test_a_comment_of_two_words_that_was_passed_on_is_no_answer() -> None:
