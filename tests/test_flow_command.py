@@ -155,6 +155,12 @@ def test_settings_are_changed_and_told(town: Town) -> None:
     assert mail["Auto-Submitted"] == "auto-generated"  # type: ignore[index]
 
 
+def test_who_asks_what_is_set_is_told_how_to_change_it(town: Town) -> None:
+    text = one(town.mail(subject="set"))
+    assert "This is set for you:\n\n  digest=daily\n" in text
+    assert "set hour=18:00" in " ".join(text.split())
+
+
 def test_a_language_is_spoken_at_once(town: Town) -> None:
     text = one(town.mail("einstellen sprache=de"))
     assert "Das ist jetzt für Sie eingestellt:" in text

@@ -59,6 +59,8 @@ def _told(member: Member, today: date, *, is_new: bool) -> Answer:
     more = [words.word("Your name here: {handle}").format(handle=one_line(member.handle) or words.word("(no name)"))]
     if member.bounces.paused_at is not None:
         more.append(words.word("Nothing is sent to you at present, since our letters came back. To have them again: resume"))
+    if not is_new:
+        more.append(words.word('To change something, write it like this into the subject of a mail: "set hour=18:00"'))
     first = words.word("This is set for you now:") if is_new else words.word("This is set for you:")
     return Answer("\n".join([first, "", *(f"  {line}" for line in lines), "", *more]))
 
