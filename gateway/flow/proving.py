@@ -79,9 +79,9 @@ class Prover:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def must_wait(self, raw: Raw, destinations: Sequence[Destination]) -> bool:
+    def must_wait(self, envelope: Envelope, raw: Raw, destinations: Sequence[Destination]) -> bool:
         """Whether a mail has a signature that matters, and so must not go to the writer yet."""
-        if self._pool is None:
+        if self._pool is None or self._is_trusted(envelope):
             return False
         head = next(raw.chunks(), b"")
         if not is_signed(head):
@@ -131,8 +131,12 @@ class Prover:
             claims=self._claims(destination, envelope.received_at),
             signers=signers,
             findings=read_results(next(raw.chunks(), b"")[:HEAD_MAX], believed) if believed else (),
-            is_from_trusted_network=envelope.via is Via.SMTP and is_in(envelope.peer, means.trusted),
+            is_from_trusted_network=self._is_trusted(envelope),
         )
+
+    def _is_trusted(self, envelope: Envelope) -> bool:
+        """Whether mail that comes this way is by who it says."""
+        return envelope.via is Via.SMTP and is_in(envelope.peer, self._means.trusted)
 
     def _claims(self, destination: Destination, now: datetime) -> Claims | None:
         if destination.purpose not in _OF_MEMBER or not destination.token or not self._means.key:

@@ -225,7 +225,7 @@ class Receiver:
 
     def _pass_on(self, job: _Job) -> None:
         prover = self._senders.prover
-        if prover.must_wait(job.raw, job.destinations):
+        if prover.must_wait(job.envelope, job.raw, job.destinations):
             prover.put(lambda: self._prove(job))
         else:
             self._writer.submit(job)
