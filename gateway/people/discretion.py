@@ -39,8 +39,6 @@ _TOKEN_PAGE = re.compile(
     rf"[ \t]?<?https?://[^\s<>]{{1,300}}/(?:entry|leave)/[^\s<>/]{{1,300}}/{_BREAK}{_TOKEN}>?", re.IGNORECASE
 )
 _TOKEN_ALONE = re.compile(rf"{_OF_ADDRESS}|(?<=/){_BREAK}{_TOKEN}", re.IGNORECASE)
-# What stands before the token of an address: where it is missing, the expression that starts at every character is not asked.
-_MAY_BE_TOKEN = re.compile(r"[-+%](?:2B)?[a-z]{1,8}[-+]", re.IGNORECASE)
 _MAY_BE_PAGE = ("/entry/", "/leave/")
 _CLOSES = frozenset("\"')]»”*_.")
 _COLONS = (":", "：")
@@ -57,7 +55,7 @@ def as_sent_to_all(text: str) -> str:
 
 
 def _without_tokens(text: str) -> str:
-    text = _TOKEN_ADDRESS.sub("", text) if _has_at(text) and _MAY_BE_TOKEN.search(text) else text
+    text = _TOKEN_ADDRESS.sub("", text) if _has_at(text) else text
     return _TOKEN_PAGE.sub("", text) if _may_name_page(text) else text
 
 
