@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN = .venv/bin
 PIP = $(BIN)/pip --disable-pip-version-check -q
 
+# The tests start hundreds of processes, and each would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo serve test check bench lock clean
 
 demo: .venv/run

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from gateway.store.engine import Store
 
@@ -30,6 +30,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
     return report
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each processor: while one test waits for a program or the disk, another computes."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def need(what: str, found: bool) -> None:
@@ -77,6 +82,10 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             # It gives its server ten seconds to start, which is little where others keep the machine busy.
             if is_last:
                 raise
+    # Thousands of databases that nobody needs after a power cut.
+    _as_owner(
+        server.get_uri(), "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()"
+    )
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder)
@@ -93,28 +102,58 @@ def postgres_programs(monkeypatch: pytest.MonkeyPatch) -> None:
         need_program(name)
 
 
-def empty_database(server: str) -> str:
-    """The URL of a new database on that server."""
+def _as_owner(server: str, *statements: str) -> None:
     engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    name = f"t{uuid4().hex}"
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        for statement in statements:
+            connection.execute(text(statement))
     engine.dispose()
+
+
+def empty_database(server: str, template: str = "template1") -> str:
+    """The URL of a new database on that server."""
+    name = f"t{uuid4().hex}"
+    _as_owner(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     return str(server).replace("/postgres?", f"/{name}?")
+
+
+def _migrated(url: str) -> str:
+    store = Store(url)
+    store.migrate()
+    store.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with our tables in it, to be copied: to make them takes longer than most tests."""
+    path = tmp_path_factory.mktemp("tables") / "gateway.db"
+    _migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str) -> str:
+    """The name of a database with our tables in it."""
+    return make_url(_migrated(empty_database(postgres_server))).database or ""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database on each engine."""
+    """A database on each engine: one with our tables for who asks for a `store`, an empty one for others."""
+    has_tables = "store" in request.fixturenames
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'gateway.db'}"
-    return empty_database(request.getfixturevalue("postgres_server"))
+        path = tmp_path / "gateway.db"
+        if has_tables:
+            shutil.copy(request.getfixturevalue("sqlite_tables"), path)
+        return f"sqlite:///{path}"
+    server = request.getfixturevalue("postgres_server")
+    return empty_database(server, request.getfixturevalue("postgres_tables")) if has_tables else empty_database(server)
 
 
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     """A migrated store on each engine."""
     store = Store(database_url)
-    store.migrate()
     yield store
     store.close()

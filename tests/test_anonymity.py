@@ -39,7 +39,7 @@ from gateway.flow.handlers import HANDLERS
 from gateway.flow.publish import publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.senders import Senders
-from gateway.house import House
+from gateway.house.working import WorkingHouse
 from gateway.mail.address import Address, parse_address
 from gateway.mail.envelope import Via
 from gateway.mail.forum import Forum, Member, Posting, Rhythm
@@ -107,7 +107,7 @@ class Run:
         # Made before anything is logged: Pillow tells what it writes.
         mails = canaries.mails(self.cage)
         with self._logging():
-            self.house = House(settings, now=lambda: NOON)
+            self.house = WorkingHouse(settings, now=lambda: NOON)
             store = self.house.store
             roster.add_forum(store, FORUM)
             roster.add_members(store, [AUTHOR, *READERS])
@@ -285,7 +285,7 @@ def test_times_and_ids_tell_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyP
     run.house.close()
 
 
-def _send(house: House, raw: bytes, now: datetime) -> None:
+def _send(house: WorkingHouse, raw: bytes, now: datetime) -> None:
     from gateway.mail.envelope import Envelope, Raw
 
     to = house.receiver.route(Address("town+anon", "example.org"))

@@ -19,7 +19,7 @@ from gateway.flow.publish import find_due, publish, send_due
 from gateway.flow.reading import Reader
 from gateway.flow.receive import Receiver
 from gateway.flow.reindex import reindex
-from gateway.house import House
+from gateway.house.working import WorkingHouse
 from gateway.mail.address import Address
 from gateway.mail.bounce import NO_BOUNCES, Bounces
 from gateway.mail.envelope import Envelope, Raw, Via
@@ -337,7 +337,7 @@ def test_a_failure_on_the_way_leaves_the_bounce_unread(town: Store, monkeypatch:
 
 
 def test_the_house_reads_what_came_back(tmp_path: Path) -> None:
-    house = House(Settings(data=tmp_path), now=lambda: NEXT_NOON)
+    house = WorkingHouse(Settings(data=tmp_path), now=lambda: NEXT_NOON)
     roster.add_forum(house.store, TOWN)
     roster.add_members(house.store, [LONDON])
     sent = letter()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import func, select, text
 from uuid_utils.compat import uuid7
 
@@ -15,8 +16,9 @@ from gateway.mail.forum import Forum
 from gateway.store import roster
 from gateway.store.archive import POST
 from gateway.store.bulk import Bulk, _text_of
-from gateway.store.engine import Store, StoreTrouble
+from gateway.store.engine import REVISION, Store, StoreTrouble
 from gateway.store.keep import JOURNAL, MAIL, RAW, keep
+from gateway.store.migrate import SCRIPTS
 from gateway.store.tables import metadata
 from tests.test_store import NOON, incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
 
@@ -137,3 +139,7 @@ def test_what_is_deleted_is_not_in_the_files(tmp_path: Path) -> None:
     made.forget_deleted(has_some=False)
     assert not any(b"kanari-in-a-row" in path.read_bytes() for path in tmp_path.iterdir())
     made.close()
+
+
+def test_the_newest_revision_is_the_one_that_is_looked_for() -> None:
+    assert ScriptDirectory(str(SCRIPTS)).get_current_head() == REVISION

@@ -60,6 +60,21 @@ def options(
 
 def main() -> None:
     """The entry of the program: an error that somebody can mend is one line and exit code 1."""
+    try:
+        app()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"gateway: {where}{error.strerror or error}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        if not isinstance(error, _mendable()):
+            raise
+        typer.echo(f"gateway: {error}", err=True)
+        sys.exit(1)
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Errors whose text says what to do; most runs meet none of them and need not load where they come from."""
     from gateway.exchange.archives import BadArchive
     from gateway.exchange.seed import BadSeed
     from gateway.send.signing import BadKey
@@ -67,12 +82,4 @@ def main() -> None:
     from gateway.store.engine import StoreTrouble
     from gateway.store.roster import AlreadyThere
 
-    try:
-        app()
-    except (BadSettings, BadSeed, BadArchive, StoreTrouble, AlreadyThere, BadKey) as error:
-        typer.echo(f"gateway: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"gateway: {where}{error.strerror or error}", err=True)
-        sys.exit(1)
+    return (BadSettings, BadSeed, BadArchive, StoreTrouble, AlreadyThere, BadKey)

@@ -23,6 +23,7 @@ from gateway.cli.member import make_member
 from gateway.exchange.seed import EDITOR, Seed, read_seed, seed_mails, seed_members
 from gateway.flow.deliver import Office
 from gateway.house import House, data_folder
+from gateway.house.working import WorkingHouse
 from gateway.mail.forum import NEWCOMER_POSTS, Forum, Member, Policy, Posting, Role, Who
 from gateway.settings import AuthTable, SendTable, Settings, SmtpTable, StoreTable
 from gateway.store.roster import add_forum, add_members
@@ -60,7 +61,7 @@ def run_demo(keep: Path | None, database: str, with_text: bool, with_answer: boo
     )
     page = next(iter(sorted(data_folder("seeds").glob("*.txt"))))
     seed = read_seed(page.read_text(encoding="utf-8"))
-    house = House(settings, clock)
+    house = WorkingHouse(settings, clock)
     try:
         forum = _forum(house, seed)
         mails = seed_mails(seed, str(forum.address), datetime.combine(day, time(8), UTC))
@@ -109,7 +110,7 @@ def _authors(house: House, forum: Forum, seed: Seed) -> list[Member]:
     return [replace(one, role=Role.EDITOR) if one.address.local == EDITOR else one for one in found]
 
 
-async def _receive(house: House, mails: Sequence[EmailMessage], *, is_shuffled: bool = True) -> None:
+async def _receive(house: WorkingHouse, mails: Sequence[EmailMessage], *, is_shuffled: bool = True) -> None:
     """The server on a free port, and several clients that bring everything; in no order and some of it twice, or as it is."""
     front = house.front_door()
     await front.start()
@@ -150,7 +151,7 @@ def _show(house: House, forum: Forum, folder: Path, with_text: bool) -> None:
     )
 
 
-def _answer(house: House, clock: Clock, office: Office, with_text: bool) -> None:
+def _answer(house: WorkingHouse, clock: Clock, office: Office, with_text: bool) -> None:
     """A reader answers three comments in one mail; the next morning's digest has them in their places."""
     reader = READERS[0][0].partition("/")[2].lower()
     answer = answer_to(digests_of(house.settings.maildir, reader)[-1])

@@ -67,7 +67,7 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
     from gateway.store.outbox import trouble as trouble_now
 
     obj: Context = ctx.obj
-    with obj.house() as house, house.office() as office:
+    with obj.working_house() as house, house.office() as office:
         town = the_forum(house, forum)
         now = house.now()
         publish(house.store, town, now, house.new_id)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from gateway.flow.deliver import deliver
-from gateway.house import House, tame_garbage_collector
+from gateway.house import House
+from gateway.house.working import WorkingHouse, tame_garbage_collector
 from gateway.journal import log
 from gateway.send.pace import BURST_SECONDS
 from gateway.settings import BadSettings, Settings
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def send_only(settings: Settings) -> None:
     """Runs a sender until SIGTERM or SIGINT; as many as one likes share a store with the process that serves."""
-    house = House(settings)
+    house = WorkingHouse(settings)
     tame_garbage_collector()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -152,7 +153,7 @@ def _fork(
     status = 1
     try:
         writer = RemoteWriter(its)
-        house = House(settings, writer=writer)
+        house = WorkingHouse(settings, writer=writer)
         try:
             _run(_listen(house, ready, writer))
             status = 0
@@ -183,7 +184,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def _listen(
-    house: House, ready: Callable[[FrontDoor], None], writer: RemoteWriter | None = None, window: Window | None = None
+    house: WorkingHouse, ready: Callable[[FrontDoor], None], writer: RemoteWriter | None = None, window: Window | None = None
 ) -> None:
     """Receives until told to end, by a signal or by the end of the process that keeps, which `writer` speaks to."""
     front = house.front_door(is_shared=writer is not None)
@@ -215,12 +216,12 @@ def _pass_answers(loop: asyncio.AbstractEventLoop, writer: RemoteWriter, stopped
 
 
 @contextmanager
-def _clockwork(settings: Settings) -> Iterator[House]:
+def _clockwork(settings: Settings) -> Iterator[WorkingHouse]:
     """An open house in which threads look every few seconds for what is due, until the end.
 
     One makes issues, another sends: a slow relay keeps nothing from being published.
     """
-    house = House(settings)
+    house = WorkingHouse(settings)
     house.couriers()  # wrong settings stop the start
     stop = threading.Event()
     threads = [
@@ -238,7 +239,7 @@ def _clockwork(settings: Settings) -> Iterator[House]:
         house.close()
 
 
-def _publish_until(house: House, stop: threading.Event) -> None:
+def _publish_until(house: WorkingHouse, stop: threading.Event) -> None:
     """Trouble is logged and the next look goes on."""
     key = house.key()
     while not stop.is_set():
@@ -249,7 +250,7 @@ def _publish_until(house: House, stop: threading.Event) -> None:
         stop.wait(house.settings.digest.tick)
 
 
-def _send_until(house: House, stop: threading.Event) -> None:
+def _send_until(house: WorkingHouse, stop: threading.Event) -> None:
     """The same for letters."""
     with house.office(stop.is_set) as office:
         while not stop.is_set():

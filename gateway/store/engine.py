@@ -16,11 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 # What `Store.read` and `Store.write` give; other rooms hand it on and need not know whose it is.
 Transaction = Connection
+REVISION = "0002"
+"""The newest of `store.migrations`."""
 BUSY_MS = 10_000
 FORGET_MS = 500
 
@@ -80,16 +82,25 @@ class Store:
 
     def migrate(self) -> None:
         """Brings the tables to this version; StoreTrouble when they are of a newer one."""
-        from gateway.store.migrate import upgrade
-
         try:
-            with self.write() as connection:
-                upgrade(connection)
+            if self._revision() != REVISION:
+                # Alembic takes as long to load as all that most commands need.
+                from gateway.store.migrate import upgrade
+
+                with self.write() as connection:
+                    upgrade(connection)
         except SQLAlchemyError as error:
             raise StoreTrouble(f"the database cannot be opened: {type(error).__name__}") from error
         if self.is_sqlite:
             with self._writing.connect() as connection:
                 self._check_durable(connection)
+
+    def _revision(self) -> str | None:
+        """Of the tables, as Alembic notes it; None for an empty database."""
+        with self.read() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
     def forget_deleted(self, *, has_some: bool) -> None:
         """After rows went that nobody must find: empties SQLite's log, where they stand until then.

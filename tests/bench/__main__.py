@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gateway.house import tame_garbage_collector
+from gateway.house.working import tame_garbage_collector
 from tests.bench import accept, answers, digests, imports, letters, memory, threads
 
 ROOT = Path(__file__).parent.parent.parent

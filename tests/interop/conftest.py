@@ -26,10 +26,14 @@ tls_key = "{key}"
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for gateway.example.org and its key, made by openssl."""
-    place = tmp_path_factory.mktemp("tls")
-    files = (place / "certificate.pem", place / "key.pem")
-    names = ["-subj", "/CN=gateway.example.org", "-addext", "subjectAltName=DNS:gateway.example.org"]
+    """A certificate for gateway.example.org and its key."""
+    return make_certificate(tmp_path_factory.mktemp("tls"), "gateway.example.org")
+
+
+def make_certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """A certificate for `host` and its key, made by openssl."""
+    files = (folder / "certificate.pem", folder / "key.pem")
+    names = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
     command = [need_program("openssl"), "req", "-x509", *curve, *names, "-out", str(files[0]), "-keyout", str(files[1])]
     subprocess.run(command, check=True, capture_output=True)

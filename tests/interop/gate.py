@@ -28,7 +28,8 @@ class Gate:
     def __init__(self, folder: Path, *words: str, **environment: str) -> None:
         self.folder = folder
         self._words = words
-        self._environment = environment
+        # Nobody who waits for the gateway waits longer than needed.
+        self._environment = {"GATEWAY_DIGEST__TICK": "0.5"} | environment
         self.server = self._start()
 
     def __enter__(self) -> Self:

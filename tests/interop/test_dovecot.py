@@ -14,7 +14,7 @@ import pytest
 
 from tests.bench.servers import gateway
 from tests.conftest import need_program
-from tests.interop.conftest import TOWN
+from tests.interop.conftest import TOWN, make_certificate
 from tests.interop.dovecot import PASSWORD, Dovecot, dovecot
 from tests.interop.screen import wait_until
 from tests.interop.test_bounces import MAIN, MASTER, free_port
@@ -172,9 +172,4 @@ def test_a_relay_with_tls_and_auth_in_front(town: Path, boxes: Dovecot, tmp_path
 @pytest.fixture
 def own(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate for localhost and its key."""
-    files = (tmp_path / "certificate.pem", tmp_path / "key.pem")
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
-    command = [need_program("openssl"), "req", "-x509", *curve, *names, "-out", str(files[0]), "-keyout", str(files[1])]
-    subprocess.run(command, check=True, capture_output=True)
-    return files
+    return make_certificate(tmp_path, "localhost")

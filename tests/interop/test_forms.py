@@ -115,7 +115,7 @@ def test_copies_thread_in_neomutt(town: Path, tmp_path: Path, settings: Path) ->
         assert "Ann via Town Ta" in shown
 
 
-NIGHTS = [("2026-10-24 20:00:00", "2026-10-25"), ("2027-03-27 20:00:00", "2027-03-28")]
+NIGHTS = [("2026-10-24 22:30:00", "2026-10-25"), ("2027-03-27 23:00:00", "2027-03-28")]
 
 
 @pytest.mark.timeout(180)

@@ -18,7 +18,7 @@ from tests.interop.screen import wait_until
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
 
-KILLS = int(os.environ.get("GATEWAY_KILLS", "10"))
+KILLS = int(os.environ.get("GATEWAY_KILLS", "5"))
 LETTERS = int(os.environ.get("GATEWAY_LETTERS", "200"))
 CONNECTIONS = int(os.environ.get("GATEWAY_CONNECTIONS", "1"))
 

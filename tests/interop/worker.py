@@ -10,7 +10,7 @@ import threading
 from datetime import datetime, timedelta
 
 from gateway.flow.deliver import deliver
-from gateway.house import House
+from gateway.house.working import WorkingHouse
 from gateway.settings import load_settings
 from gateway.store import outbox
 from gateway.store.engine import Transaction
@@ -20,7 +20,7 @@ def main() -> None:
     lease = timedelta(seconds=float(sys.argv[1]))
     if sys.argv[2:] == ["careless"]:
         outbox.claim = claim_and_forget  # type: ignore[assignment]
-    house = House(load_settings(None))
+    house = WorkingHouse(load_settings(None))
     never = threading.Event()
     with house.office() as office:
         while True:
