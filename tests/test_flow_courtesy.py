@@ -28,7 +28,7 @@ from tests.test_flow_join import TOWN
 from tests.test_flow_publish import KEY, NEXT_NOON
 from tests.test_store import incoming, mail_bytes, put, quiet_log, rows  # noqa: F401 - a fixture
 
-FLOOD = int(os.environ.get("GATEWAY_FLOOD", "1000"))
+FLOOD = int(os.environ.get("GATEWAY_FLOOD", "500"))
 COMMAND = Decision(Verdict.HOLD, Reason.COMMAND)
 HOUR = timedelta(hours=1)
 

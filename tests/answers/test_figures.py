@@ -1,6 +1,6 @@
 """Of many thousand answers, each piece is filed under the entry that its author meant, or asked about; no word is lost.
 
-1,500 answers in every run; GATEWAY_ANSWERS=20000 for all of them. The table of outcomes is in what the failing test says, and
+1,000 answers in every run; GATEWAY_ANSWERS=20000 for all of them. The table of outcomes is in what the failing test says, and
 goes to the file that GATEWAY_ANSWERS_TABLE names.
 """
 
@@ -20,7 +20,7 @@ from gateway.parse.message import parse_message
 from tests.answers.issues import issues
 from tests.answers.make import LONG, Answer, Wish, answer
 
-COUNT = int(os.environ.get("GATEWAY_ANSWERS", "1500"))
+COUNT = int(os.environ.get("GATEWAY_ANSWERS", "1000"))
 pytestmark = pytest.mark.timeout(3_600)
 SEED = int(os.environ.get("GATEWAY_ANSWERS_SEED", "8"))
 

@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +34,28 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**os.environ, **settings, **more}
 
 
+@cache
+def _ready() -> tuple[subprocess.Popen[str], threading.Lock]:
+    command = [sys.executable, "-m", "tests.bench.ready"]
+    root = Path(__file__).parent.parent.parent
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root), threading.Lock()
+
+
 def gateway(folder: Path, *words: str, **more: str) -> str:
-    """Runs one command of the program; its output."""
-    command = [sys.executable, "-m", "gateway", *words]
-    return subprocess.run(command, env=environment(folder, **more), check=True, capture_output=True, text=True, cwd=folder).stdout
+    """Runs one command of the program, in a process of its own that had it loaded; its output."""
+    with tempfile.NamedTemporaryFile("r") as out, tempfile.NamedTemporaryFile("r") as err:
+        order = {"words": words, "folder": str(folder), "environment": environment(folder, **more)}
+        ready, lock = _ready()
+        assert ready.stdin is not None
+        assert ready.stdout is not None
+        with lock:
+            ready.stdin.write(json.dumps(order | {"out": out.name, "err": err.name}) + "\n")
+            ready.stdin.flush()
+            code = int(ready.stdout.readline())
+        said, complained = out.read(), err.read()
+    if code:
+        raise subprocess.CalledProcessError(code, ["gateway", *words], said, complained)
+    return said
 
 
 class Serving:
