@@ -22,6 +22,7 @@ from gateway.digest.issue import Entry, Issue, ThreadPart
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Span, SpanKind
 from gateway.render.digest import Rendering, render_issue, render_thread_text
+from gateway.render.page import Cell
 from gateway.render.places import shown
 from gateway.render.plain import WIDTH
 from gateway.render.rows import LEVEL_MAX, Levels
@@ -298,4 +299,13 @@ def test_only_one_module_calls_text_safe() -> None:
     }
     assert calls == {"markup.py"}
     templates = folder.parent.parent / "templates"
-    assert not any(re.search(r"\|\s*safe\b|autoescape", path.read_text()) for path in templates.rglob("*.*"))
+    texts = {path.name: path.read_text() for path in templates.rglob("*.*")}
+    assert not any(re.search(r"\|\s*safe\b", text) for text in texts.values())
+    # One loop gets what was escaped beforehand, and puts out nothing else.
+    assert {name for name, text in texts.items() if "autoescape" in text} == {"digest.html.j2"}
+    _, inside, rest = re.split(r"{% (?:autoescape false|endautoescape) %}", texts["digest.html.j2"])
+    assert "autoescape" not in rest
+    put_out = {found[1] for found in re.finditer(r"{{ *(\w+)", inside)}
+    assert put_out <= {*Cell._fields, "earlier", "re", "report", "web", "file"}
+    for word in ("earlier", "re", "Report", "Web"):
+        assert f"_('{word}') | e" in texts["digest.html.j2"]

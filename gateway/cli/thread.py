@@ -78,7 +78,9 @@ def show_(
                 raise fail(f"no post {name!r} in {town.address}")
             part = tell_thread(db, town, by_key(list_members(house.store, town.id)), post.thread_id)
         if as_json:
-            typer.echo(json.dumps(asdict(part), ensure_ascii=False, indent=2, default=str))
+            told = asdict(part)
+            told["entries"] = [entry._asdict() for entry in told["entries"]]
+            typer.echo(json.dumps(told, ensure_ascii=False, indent=2, default=str))
         else:
             from gateway.render.digest import render_thread_text
 

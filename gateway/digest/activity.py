@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -34,17 +35,14 @@ def activity(dates: Iterable[datetime], since: datetime, until: datetime, zone: 
         start += step
     if by_hour and len(slots) > BARS_MAX:
         slots = slots[::2]
-    counts = Counter(_slot(_floor(date.astimezone(zone), by_hour=by_hour), slots) for date in dates if since <= date < until)
-    if not 3 <= len(slots) <= BARS_MAX or sum(counts.values()) < 3:
+    if not 3 <= len(slots) <= BARS_MAX:
         return ()
-    return tuple(Bar(slot, counts[slot]) for slot in slots)
+    # Each counts for the last slot that began by then.
+    inside = [date.astimezone(zone).replace(tzinfo=None) for date in dates if since <= date < until]
+    counts = Counter([bisect_right(slots, local) - 1 for local in inside])
+    return tuple(Bar(slot, counts[index]) for index, slot in enumerate(slots)) if len(inside) >= 3 else ()
 
 
 def _floor(local: datetime, *, by_hour: bool) -> datetime:
     wall = local.replace(minute=0, second=0, microsecond=0, tzinfo=None)
     return wall if by_hour else wall.replace(hour=0)
-
-
-def _slot(wall: datetime, slots: list[datetime]) -> datetime | None:
-    """The last slot that began by then."""
-    return max((slot for slot in slots if slot <= wall), default=None)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.mail.address import Address
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One post of an outline, in drawing order.
 
     `number` is the path number ("3.1.2"; "" for the head of the thread), `depth` 0 for the head, 1 for a top-level

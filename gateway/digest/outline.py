@@ -6,7 +6,7 @@ In: for each thread the outline that `thread.weave` made, and its posts. Out: en
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.digest.issue import Entry, ThreadPart
@@ -58,7 +58,7 @@ def outline_part(
     entries = []
     for index in shown:
         entry = _entry(index, places, subjects, tellings, new, posts)
-        entries.append(replace(entry, has_changed=True) if places[index].row.id in changed else entry)
+        entries.append(entry._replace(has_changed=True) if places[index].row.id in changed else entry)
     here = [place.row.id for place in places if place.row.id in tellings and not tellings[place.row.id].is_removed]
     return ThreadPart(
         title=_thread_title(subjects),

@@ -47,22 +47,23 @@ class Quotable:
     spans: tuple[Span, ...]
 
     @cached_property
-    def _bares(self) -> list[str]:
-        return [_bare(span.text) for span in self.spans]
-
-    @cached_property
     def text(self) -> str:
         """Its own words without white space, so that a quote that was wrapped anew is found."""
-        return "".join(bare for span, bare in zip(self.spans, self._bares, strict=True) if span.kind in _OURS)
+        return "".join([_bare(span.text) for span in self.spans if span.kind in _OURS])
 
     @cached_property
     def everything(self) -> str:
         """The same with what it quotes."""
-        return "".join(self._bares)
+        return self._lines.replace("\n", "")
 
     @cached_property
-    def lines(self) -> frozenset[str]:
-        return frozenset(_bare(line) for span in self.spans for line in span.text.split("\n"))
+    def _lines(self) -> str:
+        """Each line of it, without white space, between two line ends."""
+        return _bare_lines("\n".join(["", *[span.text for span in self.spans], ""]))
+
+    def has_line(self, bare: str) -> bool:
+        """Whether that is a whole line of it, by itself."""
+        return f"\n{bare}\n" in self._lines
 
     @property
     def pointer(self) -> str:
@@ -242,11 +243,10 @@ def _without_repeated_end(text: str, parent: Quotable) -> str:
     """`text` without an end that repeats the parent and lacks the marks of a quote."""
     lines = text.split("\n")
     last = _bare(lines[-1])
-    # What is not in the text at all is no line of it: that is known without making them all.
-    if last not in parent.everything or last not in parent.lines:
+    if not parent.has_line(last):
         return text
     start, size = len(lines), 0
-    while start > 0 and ((bare := _bare(lines[start - 1])) in parent.lines or not bare):
+    while start > 0 and (not (bare := _bare(lines[start - 1])) or parent.has_line(bare)):
         start -= 1
         size += len(bare)
     # A post that does nothing but repeat is shown: somebody wanted it said again.
@@ -254,10 +254,23 @@ def _without_repeated_end(text: str, parent: Quotable) -> str:
 
 
 def _bare(text: str) -> str:
+    """`text` without white space, and with plain quotes and dashes."""
     bare = text.replace(" ", "").replace("\n", "")
     if not bare.isprintable():
         # Other white space, if anything.
         bare = "".join(bare.split())
+    return _plain(bare)
+
+
+def _bare_lines(text: str) -> str:
+    """The same line by line."""
+    bare = text.replace(" ", "")
+    if not bare.replace("\n", "").isprintable():
+        bare = "\n".join(["".join(line.split()) for line in bare.split("\n")])
+    return _plain(bare)
+
+
+def _plain(bare: str) -> str:
     if not bare.isascii():
         # Four times as fast as str.translate.
         for fine, plain in _TYPOGRAPHY:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -35,7 +34,7 @@ def tell_post(db: Transaction, forum: Forum, post: shelf.Post) -> ThreadPart:
     """One post by itself, as if nothing stood above it."""
     author = roster.member_with_key(db, forum.id, post.author_key) if post.author_key else None
     telling = _telling(post, None, by_key([author] if author else []), _extras(db, forum, {post.thread_id: [post]}))
-    return outline_part(weave([replace(post.row, parent=None)]), {post.id.hex: telling}, forum.tags)
+    return outline_part(weave([post.row._replace(parent=None)]), {post.id.hex: telling}, forum.tags)
 
 
 class _Extras(NamedTuple):

@@ -86,6 +86,6 @@ def _parked(part: Issue, thread: ThreadPart, render: Render, language: str) -> T
         if not is_good(entry):
             log.error("comment parked", forum=part.forum.name, marker=entry.marker)
             text = wording(language).word("This comment cannot be shown here.")
-            entry = replace(entry, title="", author="", badge="", attachments=(), spans=(Span(SpanKind.TEXT, text),))
+            entry = entry._replace(title="", author="", badge="", attachments=(), spans=(Span(SpanKind.TEXT, text),))
         entries.append(entry)
     return replace(thread, entries=tuple(entries))

@@ -24,7 +24,8 @@ _BRACKETED = re.compile(
 _BARE = re.compile(rf"(?:mailto:)?({_LOCAL}){_AT}[^\s<>()\[\]@,;:\"]{{1,255}}", re.IGNORECASE)
 # "ann at example.org", as archives write it.
 _SPELT = re.compile(r"\b([\w.+-]{1,64}) (?:at|\(at\)|\[at\]) [\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b")
-_HAS_SPELT = re.compile(r"(?:at|\(at\)|\[at\]) [\w-]{1,63}\.[\w-]")
+_SPELT_AT = (" at ", " (at) ", " [at] ")
+_DOMAIN = re.compile(r"[\w-]{1,63}\.[\w-]")
 # A program may have broken a token, and put quote marks before the rest.
 _BREAK = r"(?:\n[> ]*)?"
 _TOKEN = rf"(?:[a-z2-7]{_BREAK}){{36}}[a-z2-7](?![a-z2-7])"
@@ -39,7 +40,6 @@ _TOKEN_PAGE = re.compile(
     rf"[ \t]?<?https?://[^\s<>]{{1,300}}/(?:entry|leave)/[^\s<>/]{{1,300}}/{_BREAK}{_TOKEN}>?", re.IGNORECASE
 )
 _TOKEN_ALONE = re.compile(rf"{_OF_ADDRESS}|(?<=/){_BREAK}{_TOKEN}", re.IGNORECASE)
-_MAY_BE_PAGE = ("/entry/", "/leave/")
 _CLOSES = frozenset("\"')]»”*_.")
 _COLONS = (":", "：")
 
@@ -61,7 +61,7 @@ def _without_tokens(text: str) -> str:
 
 def _has_address(text: str) -> bool:
     """Whether anything can be cut: most texts have no address, and one expression for all signs took ten times as long."""
-    return _has_at(text) or _may_name_page(text) or (_has_sign(text) and _HAS_SPELT.search(text) is not None)
+    return _has_at(text) or _may_name_page(text) or _has_spelt(text)
 
 
 def _has_at(text: str) -> bool:
@@ -72,8 +72,19 @@ def _has_sign(text: str) -> bool:
     return _has_at(text) or " at " in text or "(at)" in text or "[at]" in text
 
 
+def _has_spelt(text: str) -> bool:
+    """Whether "ann at example.org" may stand in it: looked for where its "at" is, which is far quicker than everywhere."""
+    for sign in _SPELT_AT:
+        at = text.find(sign)
+        while at >= 0:
+            if _DOMAIN.match(text, at + len(sign)):
+                return True
+            at = text.find(sign, at + 1)
+    return False
+
+
 def _may_name_page(text: str) -> bool:
-    return any(word in text for word in _MAY_BE_PAGE)
+    return "/entry/" in text or "/leave/" in text
 
 
 def _shown(span: Span) -> Span:

@@ -7,6 +7,7 @@ characters (RFC 3986 section 2.3) is bare, so that no title can add a second fie
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from string import ascii_letters, digits
 
@@ -27,6 +28,13 @@ def mailto_entry(address: Address, word: str, marker: str, *, subject: str = "",
     """The link to what `word` means for the post with that marker: NAME+WORD-TOKEN@DOMAIN, the token filled in at sending."""
     local, domain = _halves(address)
     return _link(f"{local}%2B{word}-{token_place(ENTRY, marker)}{domain}", subject, in_reply_to, "")
+
+
+def mailto_votes(address: Address, votes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What stands before and behind `token_place` in such links, for each word and its Subject: a page has thousands of them."""
+    mark = token_place(ENTRY, "")
+    halves = [mailto_entry(address, word, "", subject=subject).partition(mark) for word, subject in votes]
+    return [(before, behind) for before, _, behind in halves]
 
 
 def page_of_entry(pages: str, marker: str) -> str:

@@ -35,11 +35,10 @@ class Typesetter:
     def body(self, blocks: Sequence[Block]) -> Markup:
         """Paragraphs, with quotes nested as deep as they were."""
         texts = [_source(lines) if is_prose else "\n".join(lines) for _, is_prose, lines in blocks]
-        # All in one call; no text that was cleaned holds a NUL.
-        escaped = str(escape("\0".join(texts))).split("\0")
+        escaped = escape_all(texts) if texts else []
         pieces: list[str] = []
         open_quotes = 0
-        for (depth, is_prose, lines), text, html in zip(blocks, texts, escaped, strict=False):
+        for (depth, is_prose, lines), text, html in zip(blocks, texts, escaped, strict=True):
             if depth != open_quotes:
                 pieces.append("</blockquote>" * (open_quotes - depth) + self._quote * (depth - open_quotes))
                 open_quotes = depth
@@ -61,6 +60,14 @@ class Typesetter:
             end = match.start() + len(url)
         pieces.append(str(escape(text[end:])))
         return "".join(pieces)
+
+
+def escape_all(texts: Sequence[str]) -> list[str]:
+    """Each of `texts` escaped, in one call: ValueError for a text with a NUL, which none has that was cleaned."""
+    escaped = str(escape("\0".join(texts))).split("\0")
+    if len(escaped) != len(texts):
+        raise ValueError("a text with a NUL")
+    return escaped
 
 
 def _source(lines: list[str]) -> str:

@@ -14,38 +14,42 @@ from markupsafe import Markup
 
 from gateway.digest.activity import Bar
 from gateway.render.links import page_of_entry
-from gateway.render.markup import Typesetter
+from gateway.render.markup import Typesetter, escape_all
 from gateway.render.rows import Row
 from gateway.render.wording import Wording
 
 
 class Cell(NamedTuple):
-    """What the template knows of one entry. `opens` and `closes` are as long as the number of thread lines that begin
-    and end before it; `kind` is "article", "comment", "context" or "ghost"; a title `is_same` when it only repeats
-    that of the parent."""
+    """What the template knows of one entry, every text of it escaped. `opens` and `closes` are as long as the number of thread
+    lines that begin and end before it; `kind` is "article", "comment", "context" or "ghost"; a title `is_same` when it
+    only repeats that of the parent."""
 
     opens: str
     closes: str
     kind: str
+    is_same: bool
+    metal: str
+    body: Markup
     anchor: str
     number: str
     title: str
-    is_same: bool
     label: str
     author: str
     badge: str
-    metal: str
     date: str
     marker: str
     answers: str
     warning: str
-    body: Markup
-    files: list[str]
     link: str
     answer: str
     icon: str
-    votes: tuple[str, ...]
     page: str
+    votes: list[str]
+    files: list[str]
+
+
+# How many texts a cell has before those of which there may be more.
+_TEXTS = Cell._fields.index("votes") - Cell._fields.index("anchor")
 
 
 class Chart(NamedTuple):
@@ -90,30 +94,30 @@ def list_cells(rows: list[Row], typesetter: Typesetter, words: Wording, pages: s
     answer, the_article = words.word("Answer {what}"), words.word("the article")
     for row in rows:
         entry = row.entry
-        yield Cell(
-            opens="+" * (row.level - level),
-            closes="-" * (level - row.level),
-            kind=_kind(row),
-            anchor=anchor(row),
-            number=entry.number,
-            title=row.title,
-            is_same=row.title.startswith("Re: "),
-            label=row.label,
-            author=row.author,
-            badge=row.badge,
-            metal=row.metal,
-            date=" · ".join(filter(None, (row.date, row.edited, row.score))) if row.edited or row.score else row.date,
-            marker=row.marker,
-            answers=row.answers,
-            warning=row.warning,
-            body=typesetter.body(row.blocks),
-            files=row.files,
-            link=row.link,
-            answer=answer.format(what=entry.number or the_article) if row.link else "",
-            icon=row.icon,
-            votes=row.votes,
-            page=page_of_entry(pages, entry.marker) if pages and row.votes else "",
+        texts = (
+            anchor(row),
+            entry.number,
+            row.title,
+            row.label,
+            row.author,
+            row.badge,
+            " · ".join(filter(None, (row.date, row.edited, row.score))) if row.edited or row.score else row.date,
+            row.marker,
+            row.answers,
+            row.warning,
+            row.link,
+            answer.format(what=entry.number or the_article) if row.link else "",
+            row.icon,
+            page_of_entry(pages, entry.marker) if pages and row.votes else "",
+            *row.votes,
+            *row.files,
         )
+        escaped = escape_all(texts)
+        votes, files = escaped[_TEXTS : _TEXTS + len(row.votes)], escaped[_TEXTS + len(row.votes) :]
+        kind, is_same = _kind(row), row.title.startswith("Re: ")
+        opens, closes = "+" * (row.level - level), "-" * (level - row.level)
+        body = typesetter.body(row.blocks)
+        yield Cell._make((opens, closes, kind, is_same, row.metal, body, *escaped[:_TEXTS], votes, files))
         level = row.level
 
 

@@ -17,7 +17,8 @@ from gateway.mail.message import Attachment, SpanKind
 from gateway.mail.token import is_marker
 from gateway.render.blocks import Block, one_line, split_blocks
 from gateway.render.dates import both_dates
-from gateway.render.links import mailto, mailto_entry
+from gateway.render.links import mailto, mailto_entry, mailto_votes
+from gateway.render.places import ENTRY, token_place
 from gateway.render.wording import Wording
 from gateway.render.wrap import clip
 
@@ -61,6 +62,7 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
     rows: list[Row] = []
     head = one_line(part.title)
     levels = Levels()
+    votes = mailto_votes(address, _VOTES) if address is not None else []
     for entry in part.entries:
         level, is_capped = levels.next(entry)
         title = one_line(entry.title)
@@ -87,7 +89,7 @@ def list_rows(part: ThreadPart, zone: ZoneInfo, address: Address | None, words: 
                 edited=words.word("edited") if entry.is_edited and is_told else "",
                 icon=one_line(entry.icon) if entry.icon else "",
                 score=_score(entry, words) if entry.up or entry.down else "",
-                votes=_votes(entry.marker, address) if is_told else (),
+                votes=_votes(entry.marker, votes) if is_told else (),
             )
         )
     return rows
@@ -158,10 +160,11 @@ def answer_subject(title: str) -> str:
     return clip(title if title[:3].lower() == "re:" else f"Re: {title}", TITLE_MAX)
 
 
-def _votes(marker: str, address: Address | None) -> tuple[str, ...]:
-    if address is None or not is_marker(marker):
+def _votes(marker: str, halves: list[tuple[str, str]]) -> tuple[str, ...]:
+    if not halves or not is_marker(marker):
         return ()
-    return tuple([mailto_entry(address, word, marker, subject=subject) for word, subject in _VOTES])
+    place = token_place(ENTRY, marker)
+    return tuple([before + place + behind for before, behind in halves])
 
 
 def _score(entry: Entry, words: Wording) -> str:

@@ -8,14 +8,13 @@ may be as deep as it is long.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 NUMBERED = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One post or ghost of a thread. `id` tells imposters (same msgid, `is_imposter`) from their first."""
 
     msgid: str
@@ -30,8 +29,7 @@ class Row:
         return (self.date, self.msgid, self.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A row in its place: `number` is "" for the head of the thread, `depth` 0 there; `parent` is an index into the outline.
 
     Below the twelfth level a path is no help to anybody, and paths of a deep thread would be larger than its texts: there
