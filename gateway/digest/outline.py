@@ -6,8 +6,8 @@ In: for each thread the outline that `thread.weave` made, and its posts. Out: en
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from gateway.digest.issue import Entry, ThreadPart
 from gateway.digest.quotes import Quotable, shown_spans
@@ -21,8 +21,7 @@ from gateway.thread.weave import Place
 QUOTED_LEVELS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class Telling(NamedTuple):
     """What an entry says of one post; `subject` as the mail had it."""
 
     marker: str

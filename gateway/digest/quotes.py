@@ -47,19 +47,24 @@ class Quotable:
     spans: tuple[Span, ...]
 
     @cached_property
+    def _bares(self) -> list[str]:
+        return [_bare_lines(span.text) for span in self.spans]
+
+    @cached_property
     def text(self) -> str:
         """Its own words without white space, so that a quote that was wrapped anew is found."""
-        return "".join([_bare(span.text) for span in self.spans if span.kind in _OURS])
+        ours = [bare for span, bare in zip(self.spans, self._bares, strict=True) if span.kind in _OURS]
+        return "".join(ours).replace("\n", "")
 
     @cached_property
     def everything(self) -> str:
         """The same with what it quotes."""
-        return self._lines.replace("\n", "")
+        return "".join(self._bares).replace("\n", "")
 
     @cached_property
     def _lines(self) -> str:
         """Each line of it, without white space, between two line ends."""
-        return _bare_lines("\n".join(["", *[span.text for span in self.spans], ""]))
+        return "\n".join(["", *self._bares, ""])
 
     def has_line(self, bare: str) -> bool:
         """Whether that is a whole line of it, by itself."""

@@ -126,11 +126,11 @@ def seal(header: list[Field], body: bytes) -> bytes:
 
 def check_letter(raw: bytes, names: list[str]) -> None:
     """BadLetter unless the header holds exactly these fields in this order, and the rest is safe to put on the wire."""
-    header, _, _ = raw.partition(b"\r\n\r\n")
+    header = raw[: raw.find(b"\r\n\r\n")]
     found = [line.partition(b":")[0].decode("ascii", "replace") for line in header.split(b"\r\n") if line[:1] not in b" \t"]
     if found != names or len(set(map(str.lower, names))) != len(names):
         raise BadLetter("the header fields are not those that were asked for")
-    if not raw.count(b"\r") == raw.count(b"\n") == raw.count(b"\r\n") or b"\0" in raw:
+    if len(raw.translate(None, b"\r\n\0")) != len(raw) - 2 * raw.count(b"\r\n"):
         raise BadLetter("a bare CR, LF or NUL")
     if has_long_line(raw, LINE_MAX + 1):
         raise BadLetter(f"a line of more than {LINE_MAX} octets")

@@ -112,10 +112,11 @@ def _goes_on(line: str, following: str) -> bool:
 
 def wrap(text: str, width: int) -> list[str]:
     """One line as several of at most `width` columns, filled from the left; a word too wide is cut unless it is a link."""
-    if len(text) <= SHORT and text.isascii() and "  " not in text and not text[:1].isspace():
+    is_wide = has_wide(text)
+    if len(text) <= SHORT and not is_wide and "  " not in text and not text[:1].isspace():
         # Half the time that the expression takes, which wins where there is more to set.
         return _wrap_narrow(text.rstrip(" "), width)
-    spread = _WIDE.sub(_spread, text) if has_wide(text) else text
+    spread = _WIDE.sub(_spread, text) if is_wide else text
     lines: list[str] = _filler(width).findall(spread)
     # One expression sets ordinary text; what it had to skip, such as a word wider than the line, takes the long way.
     if "".join(lines) != spread:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import zstandard
@@ -19,31 +19,12 @@ from gateway.store.bulk import slices
 from gateway.store.keep import MAIL, RAW
 from gateway.thread.weave import Row as WeaveRow
 
-_LIGHT_NAMES = (
-    "id",
-    "mail_id",
-    "msgid",
-    "marker",
-    "is_imposter",
-    "parent",
-    "thread_id",
-    "date",
-    "author_name",
-    "author_key",
-    "subject",
-    "icon",
-    "tag",
-    "number",
-)
-_LIGHT = tuple(POST.c[name] for name in _LIGHT_NAMES)
-_WHOLE = (*_LIGHT, POST.c.spans, POST.c.attachments)
 # What an import brings is not to be seen before it ends, nor an anonymous post before its time.
 _SEEN = POST.c.hidden_by.is_(None) & ((POST.c.tag == b"") | POST.c.number.is_not(None))
 _KINDS = {kind.value: kind for kind in SpanKind}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Post(NamedTuple):
     """One post as kept. `author_key` is an address key: to look the member up, never to be shown; "" of an anonymous post,
     which has a `tag` instead.
     """
@@ -68,6 +49,10 @@ class Post:
     @property
     def row(self) -> WeaveRow:
         return WeaveRow(self.msgid, self.parent, self.date, False, self.is_imposter, self.id.hex)
+
+
+_WHOLE = tuple(POST.c[name] for name in Post._fields)
+_LIGHT = _WHOLE[: Post._fields.index("spans")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +90,9 @@ def _attachments_from_json(text: str) -> tuple[Attachment, ...]:
 
 
 def _post(row: Row[Any]) -> Post:
-    values = dict(zip(_LIGHT_NAMES, row, strict=False))
     if len(row) == len(_LIGHT):
-        return Post(**values)
-    return Post(**values, spans=spans_from_json(row.spans), attachments=_attachments_from_json(row.attachments))
+        return Post._make((*row, (), ()))
+    return Post._make((*row[:-2], spans_from_json(row.spans), _attachments_from_json(row.attachments)))
 
 
 def posts_of_threads(
