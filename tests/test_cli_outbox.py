@@ -11,6 +11,7 @@ import pytest
 from gateway.house import House
 from gateway.settings import Settings
 from gateway.store import outbox
+from gateway.store.roster import list_forums
 from tests.test_cli import Run, run, town  # noqa: F401 - fixtures
 from tests.test_store import mail_bytes
 
@@ -61,6 +62,28 @@ def test_a_way_out_that_fails_is_told(waiting: Run, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("GATEWAY_SEND__COURIER", "maildir")
     assert waiting("digest", "send").out == "0 queued, 1 sent\n"
     assert waiting("outbox", "list").err == ""
+
+
+def test_letters_that_another_process_carries_are_told_apart(waiting: Run) -> None:
+    assert waiting("member", "add", "bob@example.org").code == 0
+    house = House(Settings())
+    forum = list_forums(house.store)[0]
+    letter = outbox.Letter(
+        forum_id=forum.id,
+        id=house.new_id(),
+        kind=outbox.Kind.NOTICE,
+        subject_id=None,
+        part=1,
+        text="Subject\n\nWords",
+        member_id=None,
+        recipient="cleo@example.org",
+        at=house.now(),
+    )
+    with house.store.write() as db:
+        outbox.put(db, [letter])
+        assert len(outbox.claim(db, house.now(), 1)) == 1
+    house.close()
+    assert waiting("digest", "send").out == "2 queued, 2 sent, 1 with another process that sends\n"
 
 
 @pytest.mark.parametrize(("key", "value"), [("CA", "nowhere.pem"), ("PASSWORD_FILE", "nowhere")])

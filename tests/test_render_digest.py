@@ -22,6 +22,7 @@ from gateway.digest.issue import Entry, Issue, ThreadPart
 from gateway.mail.forum import Forum
 from gateway.mail.message import Attachment, Span, SpanKind
 from gateway.render.digest import Rendering, render_issue, render_thread_text
+from gateway.render.markup import escape_all
 from gateway.render.page import Cell
 from gateway.render.places import shown
 from gateway.render.plain import WIDTH
@@ -287,6 +288,12 @@ def test_a_link_is_never_broken() -> None:
 def test_operators_folder_comes_first(tmp_path: Path) -> None:
     (tmp_path / "thread.txt.j2").write_text("{% for fields, body in messages %}* {{ fields }}\n{% endfor %}")
     assert render_thread_text(model_issue().threads[0], LONDON, override=tmp_path).startswith("* Date: ")
+
+
+def test_texts_escaped_at_once_stay_apart() -> None:
+    assert escape_all(["<a>", "", "b & c", '"']) == ["&lt;a&gt;", "", "b &amp; c", "&#34;"]
+    with pytest.raises(ValueError, match="NUL"):
+        escape_all(["a\0b", "c"])
 
 
 def test_only_one_module_calls_text_safe() -> None:

@@ -63,7 +63,7 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
     from gateway.cli.outbox import tell_state
     from gateway.flow.deliver import deliver
     from gateway.flow.publish import publish, send_due
-    from gateway.store.outbox import State, count_in, count_waiting, why_halted
+    from gateway.store.outbox import State, count_claimed, count_in, count_waiting, why_halted
     from gateway.store.outbox import trouble as trouble_now
 
     obj: Context = ctx.obj
@@ -80,15 +80,18 @@ def send(ctx: typer.Context, forum: ForumName = "") -> None:
             returned = count_in(db, State.BOUNCED)
         sent = deliver(house.store, office, now)
         with house.store.read() as db:
-            waiting, returned = count_waiting(db), count_in(db, State.BOUNCED) - returned
+            claimed, returned = count_claimed(db, house.now()), count_in(db, State.BOUNCED) - returned
+            waiting = count_waiting(db) - claimed
             frozen, trouble = why_halted(db), trouble_now(db)
     tell_state(frozen, trouble)
-    if not (queued or sent or waiting or returned):
+    if not (queued or sent or waiting or claimed or returned):
         typer.echo(f"nothing new in {town.address} for anybody")
         return
     said = [f"{queued} queued", f"{sent} sent"]
     if returned:
         said.append(f"{returned} came back: gateway outbox list --state {State.BOUNCED}")
+    if claimed:
+        said.append(f"{claimed} with another process that sends")
     if waiting:
         said.append(f"{waiting} wait to be tried again")
     typer.echo(", ".join(said))

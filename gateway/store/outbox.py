@@ -186,6 +186,12 @@ def count_waiting(connection: Connection) -> int:
     return count_in(connection, State.READY)
 
 
+def count_claimed(connection: Connection, now: datetime) -> int:
+    """How many letters somebody is carrying."""
+    query = select(func.count()).where(LETTER.c.state == State.READY, LETTER.c.lease_until > now)
+    return int(connection.execute(query).scalar_one())
+
+
 def count_in(connection: Connection, state: State) -> int:
     """How many letters are in this state."""
     return int(connection.execute(select(func.count()).where(LETTER.c.state == state)).scalar_one())

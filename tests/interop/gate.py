@@ -9,7 +9,8 @@ from typing import NamedTuple, Self
 from gateway.store.engine import Store
 from gateway.store.roster import list_forums
 from gateway.store.shelf import Post, find_post, iterate_mails, raw_of
-from tests.bench.servers import Serving
+from tests.bench.servers import Serving, gateway
+from tests.interop.screen import wait_until
 
 
 class Kept(NamedTuple):
@@ -70,6 +71,16 @@ class Gate:
 
     def start(self) -> None:
         self.server = self._start()
+
+    def send_digests(self, letters: int) -> None:
+        """Until so many letters are in the Maildir: the server carries what the command does not claim first."""
+        gateway(self.folder, "digest", "send")
+        wait_until(lambda: len(self.letters()) >= letters, "no digest")
+
+    def letters(self) -> list[bytes]:
+        """What has been delivered to the Maildir."""
+        box = self.folder / "Maildir" / "new"
+        return [path.read_bytes() for path in box.iterdir()] if box.is_dir() else []
 
     def kept(self) -> list[Kept]:
         """Every mail in the store, once for each forum, with its bytes."""

@@ -33,7 +33,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with Gate(folder, *request.param) as running:
         assert swaks(running.port, msgid="article@example.net")[0] == 0
         assert swaks(running.port, "--header", ANSWERS, msgid="comment@example.net")[0] == 0
-        gateway(folder, "digest", "send")
+        running.send_digests(1)
         yield running
 
 

@@ -20,6 +20,7 @@ from tests.bench.servers import START_LOOKS, environment, gateway
 from tests.conftest import need_program
 from tests.interop.conftest import TOWN
 from tests.interop.gate import Gate
+from tests.interop.screen import wait_until
 from tests.interop.test_swaks import swaks
 
 pytestmark = pytest.mark.interop
@@ -40,7 +41,7 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         gateway(folder, "member", "add", reader)
     with Gate(folder, *request.param) as running:
         assert swaks(running.port, msgid="article@example.net")[0] == 0
-        gateway(folder, "digest", "send")
+        running.send_digests(len(READERS))
         yield running
 
 
@@ -110,10 +111,13 @@ def test_mail_to_the_address_leaves_and_is_answered(town: Gate) -> None:
     [address] = re.findall(r"<mailto:([^>]*)>", digest_for(town, bob)["List-Unsubscribe"])
     code, replies = swaks(town.port, sender="stranger@example.net", to=address.replace("%2B", "+"), msgid="leave@example.net")
     assert code == 0, replies
-    wait_for(town, '"event": "sent"')
+
+    def goodbyes() -> list[bytes]:
+        return [raw for raw in town.letters() if b"Subject: You have left Town Talk" in raw]
+
+    wait_until(lambda: bool(goodbyes()), "no goodbye")
     assert not reads(town, bob)
-    letters = [path.read_bytes() for path in (town.folder / "Maildir" / "new").iterdir()]
-    assert [b"To: bob@example.net" in raw for raw in letters if b"Subject: You have left Town Talk" in raw] == [True]
+    assert [b"To: bob@example.net" in raw for raw in goodbyes()] == [True]
 
 
 def test_a_place_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
