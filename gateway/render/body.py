@@ -26,7 +26,7 @@ _OPAQUE = "application/octet-stream"
 _PLAIN = frozenset(f"{ascii_letters}{digits}-._ ")
 # Characters of a file's name, so that its field keeps to a line.
 NAME_MAX = 100
-_OPENS, _CLOSES = b"\x02", b"\x03"
+_OPENS = b"\x02"
 _NAMED, _TOKEN = (re.compile(place.pattern.encode()) for place in (NAMED_PLACE, TOKEN_PLACE))
 # What tokens are made of.
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
@@ -192,11 +192,11 @@ def _around(data: bytes, places: re.Pattern[bytes]) -> Iterator[tuple[bytes, byt
 
 def _lines(data: bytes, encoding: str) -> list[_Piece]:
     """Whole lines in which nothing is personal but tokens of entries, of which a page has thousands: encoded in one piece."""
-    start, *rest = data.split(_OPENS)
+    start, *rest = _TOKEN.split(data)
     if not rest:
         return [_encode(data, encoding)] if data else []
     dummy = next((dummy for letter in _LETTERS if (dummy := bytes([letter]) * TOKEN) not in data), b"")
-    names, behind = zip(*[piece.split(_CLOSES, 1) for piece in rest], strict=True)
+    names, behind = rest[::2], rest[1::2]
     between = _encode(dummy.join((start, *behind)), encoding).split(dummy) if dummy else []
     if len(between) == len(names) + 1:
         return [_Entries(tuple(between), tuple([name.decode() for name in names]))]

@@ -126,7 +126,10 @@ def seal(header: list[Field], body: bytes) -> bytes:
 
 def check_letter(raw: bytes, names: list[str]) -> None:
     """BadLetter unless the header holds exactly these fields in this order, and the rest is safe to put on the wire."""
-    header = raw[: raw.find(b"\r\n\r\n")]
+    end = raw.find(b"\r\n\r\n")
+    if end < 0:
+        raise BadLetter("the header does not end")
+    header = raw[:end]
     found = [line.partition(b":")[0].decode("ascii", "replace") for line in header.split(b"\r\n") if line[:1] not in b" \t"]
     if found != names or len(set(map(str.lower, names))) != len(names):
         raise BadLetter("the header fields are not those that were asked for")
